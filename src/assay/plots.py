@@ -1,0 +1,146 @@
+"""Pictures of what was learned (extra `plots`): written whole, on no display.
+
+Figures are made without pyplot: no window, no global state, any thread.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from assay import _check
+
+
+def _figure(columns: int = 1, rows: int = 1) -> tuple[Any, Any]:
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        _check.extra("plots", "matplotlib", "plots")
+    figure = Figure(figsize=(5.6 * columns, 4.0 * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _write(figure: Any, path: str | os.PathLike) -> Path:
+    """A reader sees the old picture or the new one, never half of one."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=path.suffix or ".png")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            kind = path.suffix.lstrip(".") or "png"
+            figure.savefig(file, format=kind, dpi=110)
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _draw(
+    axes: Any, series: Mapping[str, Any], x: Any = None, marker: str = ""
+) -> None:
+    for name, values in series.items():
+        values = np.asarray(values, np.float64)
+        at = np.arange(1, len(values) + 1) if x is None else np.asarray(x)
+        dashed = "--" if name.startswith("val_") else "-"
+        axes.plot(at, values, dashed, label=name, marker=marker, markersize=3)
+    axes.grid(alpha=0.3)
+    if series:
+        axes.legend(frameon=False)
+
+
+def curves(history: Mapping[str, Sequence[float]], path: str | os.PathLike) -> Path:
+    """Loss on the left, the metrics on the right, one point an epoch.
+
+    `history` is what `training.fit` returns; validation curves are dashed.
+
+    >>> folder = tempfile.mkdtemp()
+    >>> history = {"loss": [2.0, 1.0], "val_loss": [2.1, 1.2], "accuracy": [0.3, 0.7]}
+    >>> curves(history, Path(folder, "curves.png")).name
+    'curves.png'
+    """
+    loss = {k: v for k, v in history.items() if k in ("loss", "val_loss")}
+    metrics = {
+        k: v
+        for k, v in history.items()
+        if k not in loss and len(np.shape(v)) == 1 and len(v) == len(history["loss"])
+    }
+    figure, axes = _figure(columns=2 if metrics else 1)
+    for panel, series in zip(axes[0], (loss, metrics), strict=False):
+        _draw(panel, series, marker="o")
+        panel.set_xlabel("epoch")
+        panel.xaxis.get_major_locator().set_params(integer=True)
+    axes[0, 0].set_title("loss")
+    if metrics:
+        shown = [name for name in metrics if not name.startswith("val_")]
+        axes[0, 1].set_title(", ".join(shown or metrics))
+    return _write(figure, path)
+
+
+def line(
+    path: str | os.PathLike,
+    series: Mapping[str, Any],
+    *,
+    x: Any = None,
+    labels: tuple[str, str] = ("", ""),
+    log: bool = False,
+) -> Path:
+    """One line for each named series over `x` (default 1, 2, 3, ...).
+
+    >>> folder = tempfile.mkdtemp()
+    >>> line(Path(folder, "l.png"), {"x²": [1, 4, 9]}, labels=("x", "y")).suffix
+    '.png'
+    """
+    figure, axes = _figure()
+    _draw(axes[0, 0], series, x=x)
+    axes[0, 0].set_xlabel(labels[0])
+    axes[0, 0].set_ylabel(labels[1])
+    if log:
+        axes[0, 0].set_yscale("log")
+    return _write(figure, path)
+
+
+def surface_paths(
+    path: str | os.PathLike,
+    f: Any,
+    paths: Mapping[str, Any],
+    *,
+    bounds: tuple[float, float, float, float] = (-2.0, 2.0, -2.0, 2.0),
+) -> Path:
+    """The contours of f, a function of one point (2,), and the ways walked on it.
+
+    `paths` maps a name to the points (steps, 2); `bounds` is (x0, x1, y0, y1).
+
+    >>> folder = tempfile.mkdtemp()
+    >>> ways = {"down": jnp.array([[1.0, 1.0], [0.5, 0.5], [0.0, 0.0]])}
+    >>> surface_paths(Path(folder, "s.png"), lambda p: (p**2).sum(), ways).exists()
+    True
+    """
+    x0, x1, y0, y1 = bounds
+    xs, ys = jnp.linspace(x0, x1, 121), jnp.linspace(y0, y1, 121)
+    grid = jnp.stack(jnp.meshgrid(xs, ys), -1)
+    heights = np.asarray(jax.vmap(jax.vmap(f))(grid), np.float64)
+    figure, axes = _figure()
+    # Spaced by rank: equal heights would leave the valley without a contour.
+    levels = np.unique(np.quantile(heights, np.linspace(0, 1, 24)))
+    axes[0, 0].contour(xs, ys, heights, levels=levels, cmap="Greys", linewidths=0.7)
+    for name, way in paths.items():
+        way = np.asarray(way)
+        axes[0, 0].plot(*way.T, ".-", label=name, markersize=3, linewidth=1)
+    axes[0, 0].set(xlim=(x0, x1), ylim=(y0, y1), xlabel="x", ylabel="y")
+    axes[0, 0].legend(frameon=False)
+    return _write(figure, path)
