@@ -1,0 +1,154 @@
+"""`assay verify`: one row a public function, ours against its mirror."""
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from assay import _check
+from assay.verify import _function, _measure
+from assay.verify._discover import discover, mirrored_rooms
+from assay.verify.mirrors._given import Draw
+
+# The stated bounds: float32 under jit on CPU, in ULP. A mirror may state its own.
+BOUNDS = {
+    "activations": 4.0,
+    "initializers": 4.0,
+    "losses": 8.0,
+    "metrics": 8.0,
+    "layers": 16.0,
+    "optim": 16.0,
+    "augment": 4.0,
+    "costs": 0.0,
+}
+GRADIENT_BOUND = 1e-6  # relative, float64: differences themselves reach 1e-9
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    room: str
+    name: str
+    reference: str
+    ulp: float
+    bound: float
+    gradient: float | None
+    ok: bool
+    note: str = ""
+
+
+def grid() -> np.ndarray:
+    """Float32 numbers of every magnitude and either sign, dense around zero."""
+    small = np.linspace(-20, 20, 2001)
+    magnitudes = np.logspace(-37, 38, 451)
+    limits = np.array([0.0, np.inf, -np.inf, np.nan, 88.0, -88.0, 104.0, -104.0])
+    return np.concatenate([small, magnitudes, -magnitudes, limits])
+
+
+WHOLE_LINE = {"x": Draw(lambda _: grid())}
+NEAR_ZERO = {"x": Draw(lambda rng: rng.uniform(-6, 6, 37))}
+
+
+def mirror_of(room: str, name: str) -> Callable:
+    """The reference of the same name."""
+    return getattr(importlib.import_module(f"assay.verify.mirrors.{room}"), name)
+
+
+def cases_of(room: str, mirror: Callable) -> list[dict[str, Draw]]:
+    """The inputs that a mirror states; activations of one array have a standard grid."""
+    stated = getattr(mirror, "cases", [])
+    return stated or ([WHOLE_LINE] if room == "activations" else [])
+
+
+def facts_of(mirror: Callable) -> dict[str, Any]:
+    """What the mirror states of itself: source, bound, whether there is a gradient."""
+    return getattr(mirror, "facts", {})
+
+
+def source_of(mirror: Callable) -> str:
+    """Where the reference comes from, in a word or two."""
+    stated = facts_of(mirror).get("source")
+    module = getattr(mirror, "__module__", "") or ""
+    if stated:
+        return stated
+    for public in ("jax.nn", "optax", "sklearn", "flax", "scipy", "torch"):
+        if module.startswith(public) or module.startswith("jax._src.nn") and public == "jax.nn":
+            return public
+    return "formula in NumPy"
+
+
+def row(room: str, name: str) -> Row:
+    """Compare one function; an exception is a failed row that says what happened."""
+    mirror = mirror_of(room, name)
+    bound = float(facts_of(mirror).get("ulp", BOUNDS[room]))
+    try:
+        found, note = _find(room, name, mirror), facts_of(mirror).get("why", "")
+    except Exception as error:  # the table must be finished, and exit 1
+        note = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        return Row(room, name, source_of(mirror), float("inf"), bound, None, False, note)
+    slope_ok = found.gradient is None or found.gradient <= GRADIENT_BOUND
+    ok = found.ulp <= bound and slope_ok
+    return Row(room, name, source_of(mirror), found.ulp, bound, found.gradient, ok, note)
+
+
+def _find(room: str, name: str, mirror: Callable) -> _function.Found:
+    """Choose how this function is compared: property, trajectory, or value."""
+    ours, facts = discover(room)[name], facts_of(mirror)
+    if facts.get("property"):
+        return _property(ours, mirror)
+    if room == "optim" and _gives(ours, "Transform"):
+        return _trajectory(ours, mirror)
+    cases, rows = cases_of(room, mirror), facts.get("rows", room == "layers")
+    if not cases:
+        _check.fail(f"assay verify {room}.{name}", "its mirror must state @given", "none")
+    found = _function.compare(
+        ours,
+        mirror,
+        cases,
+        rows=rows,
+        differentiate=facts.get("gradient", True) and cases[0] is not WHOLE_LINE,
+    )
+    if cases[0] is WHOLE_LINE and facts.get("gradient", True):
+        near = _function.draw(NEAR_ZERO)
+        slope = _function.gradient(ours, mirror, NEAR_ZERO, near)
+        return found._replace(gradient=slope)
+    return found
+
+
+def _property(ours: Callable, mirror: Callable) -> _function.Found:
+    """A mirror that states a property returns what it got and what it expected."""
+    worst = 0.0
+    for seed, case in enumerate(getattr(mirror, "cases", None) or [{}]):
+        inputs = _function.cast(_function.draw(case, seed), np.float32)
+        got, expected = mirror(ours, **inputs)
+        rows = facts_of(mirror).get("rows", False)
+        worst = max(worst, _measure.tree_ulp(got, expected, rows=rows))
+    return _function.Found(worst, None)
+
+
+def _gives(function: Callable, annotation: str) -> bool:
+    """Whether the function is annotated to return `annotation`."""
+    returns = inspect.signature(function).return_annotation
+    return annotation in (returns, getattr(returns, "__name__", None))
+
+
+def _trajectory(ours: Callable, mirror: Callable) -> _function.Found:
+    """100 steps beside the reference, judged by the rule in float64."""
+    raise NotImplementedError
+
+
+def rows(rooms: Iterable[str] | None = None) -> Iterator[Row]:
+    """The rows of the named rooms, or of all, one at a time."""
+    known = mirrored_rooms()
+    for room in rooms or known:
+        _check.choice("assay verify", "room", room, known)
+        for name in discover(room):
+            yield row(room, name)
+
+
+def as_dicts(found: Iterable[Row]) -> list[dict[str, Any]]:
+    """Rows for machines."""
+    return [jax.tree.map(lambda x: x, r._asdict()) for r in found]

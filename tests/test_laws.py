@@ -1,0 +1,53 @@
+"""Every law over every public function that has inputs: found, not listed."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from assay.verify import _function, _laws, _rooms
+from assay.verify._discover import discover, mirrored_rooms
+
+SKIPPED = {  # law -> rooms it does not speak about
+    "keeps_dtype": {"metrics", "costs", "optim"},
+    "has_second_derivatives": {"metrics", "costs"},
+}
+
+
+def samples() -> list[tuple[str, str, dict]]:
+    """(room, name, inputs) of every function that takes arrays."""
+    found = []
+    for room in mirrored_rooms():
+        for name in discover(room):
+            mirror = _rooms.mirror_of(room, name)
+            cases = _rooms.cases_of(room, mirror)
+            case = _rooms.NEAR_ZERO if cases[:1] == [_rooms.WHOLE_LINE] else cases[:1]
+            case = case[0] if isinstance(case, list) and case else case
+            if case and not _rooms.facts_of(mirror).get("higher_order"):
+                found.append((room, name, _function.draw(case)))
+    return found
+
+
+SAMPLES = samples()
+IDS = [f"{room}.{name}" for room, name, _ in SAMPLES]
+
+
+@pytest.mark.parametrize("law", _laws.LAWS, ids=lambda law: law.__name__)
+@pytest.mark.parametrize(("room", "name", "inputs"), SAMPLES, ids=IDS)
+def test_law(room, name, inputs, law):
+    """The function keeps the law."""
+    if room in SKIPPED.get(law.__name__, ()):
+        pytest.skip(f"{law.__name__} does not speak about {room}")
+    law(discover(room)[name], inputs)
+
+
+@pytest.mark.parametrize("name", list(discover("activations")))
+def test_activations_are_finite_with_finite_slope(name):
+    """At 0, ±1e-30, ±88 and ±1e4, value and slope are finite."""
+    f = discover("activations")[name]
+    mirror = _rooms.mirror_of("activations", name)
+    if _rooms.cases_of("activations", mirror) != [_rooms.WHOLE_LINE]:
+        pytest.skip("takes more than one array: its own tests cover the limits")
+    x = jnp.array([0.0, 1e-30, -1e-30, 88.0, -88.0, 1e4, -1e4], jnp.float32)
+    y, slope = jax.jvp(f, (x,), (jnp.ones_like(x),))
+    assert np.isfinite(y).all() and np.isfinite(slope).all()
