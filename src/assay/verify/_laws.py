@@ -91,7 +91,8 @@ def runs_sharded(f: Callable, inputs: dict) -> None:
     """Under shard_map, one copy of the inputs a device, every device agrees."""
     devices = jax.devices()
     g, arrays = _prepared(f, inputs)
-    mesh = jax.make_mesh((len(devices),), ("d",))
+    kinds = (jax.sharding.AxisType.Auto,)
+    mesh = jax.make_mesh((len(devices),), ("d",), axis_types=kinds)
     many = jax.tree.map(lambda x: jnp.stack([x] * len(devices)), arrays)
 
     def local(a):
