@@ -1,0 +1,128 @@
+"""Learning rates as functions of the number of updates done: an int, or a traced one.
+
+Values are float32 (float64 under x64). Room for warm-up, one-cycle and the rest.
+"""
+
+import math
+
+import jax.numpy as jnp
+
+from assay import _check
+from assay.optim import _arithmetic as arithmetic
+from assay.typing import Scalar, Schedule
+
+
+def constant_schedule(value: Scalar) -> Schedule:
+    """f(t) = value.
+
+    >>> constant_schedule(0.1)(7)
+    0.1
+    """
+    return lambda count: value
+
+
+def piecewise_constant_schedule(
+    init_value: Scalar, boundaries_and_scales: dict[int, float] | None = None
+) -> Schedule:
+    """f(t) = init_value · Π {scale : boundary <= t}: steps.
+
+    >>> f = piecewise_constant_schedule(1.0, {2: 0.5, 4: 0.5})
+    >>> [float(f(t)) for t in range(6)]
+    [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
+    """
+    steps = sorted((boundaries_and_scales or {}).items())
+    for boundary, factor in steps:
+        name = f"the scale at {boundary}"
+        _check.within("piecewise_constant_schedule", name, factor, 0, math.inf)
+
+    def schedule(count):
+        value = _value(init_value)
+        for boundary, factor in steps:
+            value = jnp.where(_steps(count) >= boundary, value * factor, value)
+        return value
+
+    return schedule
+
+
+def exponential_decay(
+    init_value: Scalar,
+    transition_steps: int,
+    decay_rate: Scalar,
+    transition_begin: int = 0,
+    staircase: bool = False,
+    end_value: Scalar | None = None,
+) -> Schedule:
+    """f(t) = init_value · decay_rate^((t − transition_begin)/transition_steps).
+
+    init_value before transition_begin; `staircase` takes the quotient's floor: a step
+    schedule. end_value is where it stops. Steps or a rate of 0: constant, as in Optax.
+
+    >>> f = exponential_decay(1.0, 2, 0.25, staircase=True)
+    >>> [float(f(t)) for t in range(5)]
+    [1.0, 1.0, 0.25, 0.25, 0.0625]
+    """
+    rate = arithmetic.number(decay_rate)
+    if transition_steps <= 0 or isinstance(rate, (int, float)) and rate == 0:
+        return constant_schedule(init_value)
+    begin = max(transition_begin, 0)
+
+    def schedule(count):
+        value = _value(init_value)
+        done = jnp.maximum(_steps(count) - begin, 0)
+        # The whole and the rest apart: as one quotient it would be rounded first.
+        whole, rest = done // transition_steps, done % transition_steps
+        power = whole.astype(value.dtype)
+        if not staircase:
+            power = power + rest.astype(value.dtype) / transition_steps
+        value = value * jnp.asarray(arithmetic.like(rate, value), value.dtype) ** power
+        return value if end_value is None else _stop(value, rate, end_value)
+
+    return schedule
+
+
+def cosine_decay_schedule(
+    init_value: Scalar, decay_steps: int, alpha: Scalar = 0.0, exponent: Scalar = 1.0
+) -> Schedule:
+    """f(t) = init_value · ((1 − alpha) cos²(πt/2T)^exponent + alpha), T = decay_steps.
+
+    From t = T on, init_value · alpha.
+
+    >>> f = cosine_decay_schedule(1.0, 4)
+    >>> [round(float(f(t)), 4) for t in range(6)]
+    [1.0, 0.8536, 0.5, 0.1464, 0.0, 0.0]
+
+    Loshchilov and Hutter 2017, arXiv:1608.03983.
+    """
+    if not decay_steps > 0:
+        must = "decay_steps must be positive"
+        _check.fail("cosine_decay_schedule", must, decay_steps)
+    low, power = arithmetic.number(alpha), arithmetic.number(exponent)
+
+    def schedule(count):
+        start = _value(init_value)
+        left = decay_steps - jnp.minimum(_steps(count), decay_steps)
+        # sin² of what is left: ½(1 + cos) cancels at the end of the way.
+        angle = left.astype(start.dtype) * (math.pi / 2 / decay_steps)
+        wave = jnp.sin(angle) ** 2
+        wave = wave ** jnp.asarray(arithmetic.like(power, start), start.dtype)
+        below = arithmetic.like(low, start)
+        return start * ((1 - below) * wave + below)
+
+    return schedule
+
+
+def _steps(count):
+    """The number of updates as an integer array."""
+    return jnp.asarray(count).astype(jnp.int32)
+
+
+def _value(init_value):
+    """The starting value as an array of at least float32."""
+    return arithmetic.widen(jnp.asarray(init_value))
+
+
+def _stop(value, rate, end_value):
+    """A lower bound where the rate is below 1, else an upper one."""
+    end = jnp.asarray(end_value).astype(value.dtype)
+    low, high = jnp.maximum(value, end), jnp.minimum(value, end)
+    return jnp.where(jnp.asarray(rate) < 1, low, high)
