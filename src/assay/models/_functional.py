@@ -12,7 +12,7 @@ from assay.typing import PyTree
 
 
 def functional(model: nnx.Module) -> tuple[Callable, PyTree, PyTree]:
-    """(apply, params, state): the model as a function, what is trained, what is carried.
+    """(apply, params, state): the model as a function, its weights, what it carries.
 
     ``apply(params, state, x, *, key=None, train=False) -> (y, state)``. `params` and
     `state` are plain nested dicts (lists of layers become "0", "1", ...), so jax.grad,
@@ -24,14 +24,15 @@ def functional(model: nnx.Module) -> tuple[Callable, PyTree, PyTree]:
     - Every random stream of the model gets ``fold_in(key, its index)`` at each call:
       no random state is carried, two layers never share a mask, and the same key
       gives the same masks. Drawing without a key raises.
-    - A tuple `x` is handed over as several arguments: ``apply(params, state, (x, mask))``.
+    - A tuple `x` is several arguments: ``apply(params, state, (x, mask))``.
 
     >>> model = nnx.Linear(3, 2, rngs=nnx.Rngs(0))
     >>> apply, params, state = functional(model)
     >>> sorted(params), state
     (['bias', 'kernel'], {})
     >>> y, state = apply(params, state, jnp.ones((4, 3)))
-    >>> jax.grad(lambda p: apply(p, {}, jnp.ones((4, 3)))[0].sum())(params)["bias"].tolist()
+    >>> loss = lambda params: apply(params, state, jnp.ones((4, 3)))[0].sum()
+    >>> jax.grad(loss)(params)["bias"].tolist()
     [4.0, 4.0]
     """
     training, evaluating = nnx.clone(model), nnx.clone(model)

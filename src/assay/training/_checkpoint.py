@@ -46,13 +46,14 @@ def save_params(path: str | os.PathLike, tree: PyTree) -> Path:
 def load_params(path: str | os.PathLike, like: PyTree) -> PyTree:
     """The tree saved at `path`, in the structure, shapes and dtypes of `like`.
 
-    `like` may hold arrays or `jax.ShapeDtypeStruct`. Raises if a name is missing or left
-    over, or a shape or dtype differs.
+    `like` may hold arrays or `jax.ShapeDtypeStruct`. Raises if a name is missing or
+    left over, or a shape or dtype differs.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = save_params(folder + "/p.npz", {"w": jnp.ones(3)})
-    ...     load_params(path, {"w": jax.ShapeDtypeStruct((3,), jnp.float32)})["w"].tolist()
+    ...     like = {"w": jax.ShapeDtypeStruct((3,), jnp.float32)}
+    ...     load_params(path, like)["w"].tolist()
     [1.0, 1.0, 1.0]
     """
     wanted = _named(like, "load_params")

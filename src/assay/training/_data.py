@@ -60,7 +60,7 @@ def with_class_weight(data: tuple, class_weight: Any) -> tuple:
     by_class = _table(class_weight)
     labels = y if jnp.issubdtype(y.dtype, jnp.integer) else _classes(y)
     if int(labels.max()) >= len(by_class) or int(labels.min()) < 0:
-        must = f"class_weight must have a weight for every label; labels reach {labels.max()}"
+        must = f"class_weight must have a weight for each label 0 to {labels.max()}"
         _check.fail("fit", must, f"{len(by_class)} weights")
     weights = jnp.asarray(by_class)[labels]
     return x, y, weights * weight[0].astype(weights.dtype) if weight else weights

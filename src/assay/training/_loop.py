@@ -59,7 +59,7 @@ def fit(
     >>> x = jnp.arange(8.0)
     >>> fitted = fit((line, {"w": 0.0}, {}), squares, optim.sgd(0.01), (x, 3 * x),
     ...              key=jax.random.key(0), epochs=20, batch_size=4)
-    >>> round(float(fitted.params["w"]), 3), fitted.stop.name, len(fitted.history["loss"])
+    >>> round(float(fitted.params["w"]), 3), fitted.stop.name, fitted.epochs
     (3.0, 'finished', 20)
     """
     o = read_options(options)
@@ -200,7 +200,7 @@ def _warn_of_constants(consts: list) -> None:
     size = sum(getattr(c, "nbytes", 0) for c in consts)
     if size > 2**20:
         message = (
-            f"fit: the model, loss or penalty captures {size / 2**20:.1f} MiB of arrays, "
+            f"fit: the model or the loss captures {size / 2**20:.1f} MiB of arrays, "
             "which become constants of the compiled step. Pass them in params or data."
         )
         warnings.warn(message, stacklevel=4)

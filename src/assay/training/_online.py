@@ -25,8 +25,8 @@ def online(
     >>> xs, ys = jnp.array([[1.0, 1], [1, -1]]), jnp.array([1.0, -1])
     >>> start = jnp.array([0.2, -0.3]), jnp.asarray(0.1)
     >>> (w, b), trail = online(lms, start, xs, ys)
-    >>> w.round(4).tolist(), round(float(b), 4)
-    ([0.13..., -0.0299...], 0.03)
+    >>> [round(float(n), 4) for n in (*w, b)]
+    [0.13, -0.03, 0.03]
     >>> trail[0].shape
     (1, 2, 2)
     """

@@ -38,7 +38,7 @@ class Carry(NamedTuple):
 
 
 def start(rule: Rule, params: PyTree, state: PyTree) -> Carry:
-    """Copies of the user's arrays (steps donate theirs), and a fresh optimizer state."""
+    """Copies of the user's arrays (steps donate theirs) and a new optimizer state."""
     params, state = own(params), own(state)
     opt_state = own(rule.tx.init(params))
     zero = jnp.zeros((), jnp.int32)
@@ -116,7 +116,7 @@ def learn(rule: Rule, carry: Carry, batch: tuple, key: Key) -> Carry:
 
 
 def _metric_gains(rule: Rule, outputs: PyTree, batch: tuple) -> dict[str, Array]:
-    """Each metric of the batch times its rows, so that unequal batches average right."""
+    """Each metric times the batch's rows, so that unequal batches average right."""
     count = _number(len_of(batch[0]))
     gains = {"count": count}
     for name, metric in rule.metrics:
@@ -167,7 +167,7 @@ def _keys(key: Key, epoch: Array) -> tuple[Key, Key]:
 
 
 def one_epoch(rule: Rule, carry: Carry, data: tuple, key: Key, epoch: Array) -> Carry:
-    """A whole epoch: a scan over the full batches, then the rest as a step of its own."""
+    """An epoch: a scan over the full batches, then the rest as a step of its own."""
     carry, rows = restart(rule, carry), len_of(data)
     order_key, layer_key = _keys(key, epoch)
     order = _order(rule, rows, order_key)

@@ -1,0 +1,69 @@
+"""Random flips, crops and shifts of one image (h, w, c): pure functions of a key.
+
+For a batch: ``jax.vmap(lambda image, key: random_flip(image, key=key))(images, keys)``.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from assay import _check
+from assay.typing import Array, Key, Shaped
+
+
+def random_flip(
+    image: Shaped[Array, "h w c"], *, key: Key, axis: int = 1
+) -> Shaped[Array, "h w c"]:
+    """image or its mirror image along `axis` (1: left and right), each with chance ½.
+
+    >>> image = jnp.arange(3).reshape(1, 3, 1)
+    >>> random_flip(image, key=jax.random.key(0)).ravel().tolist()
+    [0, 1, 2]
+    """
+    _check.rank_at_least("random_flip", "image", image, 3, "(h, w, c)")
+    image = jnp.asarray(image)
+    return jnp.where(jax.random.bernoulli(key), jnp.flip(image, axis), image)
+
+
+def random_crop(
+    image: Shaped[Array, "h w c"],
+    size: int | tuple[int, int],
+    *,
+    key: Key,
+    padding: int = 0,
+) -> Shaped[Array, "*size c"]:
+    """size × size (or `size` = (h, w)) cut out of the image, every place as likely.
+
+    `padding` zeros are put around the image first.
+
+    >>> image = jnp.arange(9).reshape(3, 3, 1)
+    >>> random_crop(image, 2, key=jax.random.key(0))[..., 0].tolist()
+    [[3, 4], [6, 7]]
+
+    Krizhevsky et al. 2012, ImageNet classification with deep networks.
+    """
+    _check.rank_at_least("random_crop", "image", image, 3, "(h, w, c)")
+    image = jnp.pad(
+        jnp.asarray(image), ((padding, padding), (padding, padding), (0, 0))
+    )
+    size = (size, size) if isinstance(size, int) else tuple(size)
+    if any(s > n for s, n in zip(size, image.shape, strict=False)):
+        must = f"size must fit into the padded image {image.shape[:2]}"
+        _check.fail("random_crop", must, size, "Raise padding.")
+    high = jnp.array([n - s + 1 for n, s in zip(image.shape, size, strict=False)])
+    corner = jax.random.randint(key, (2,), jnp.zeros_like(high), high)
+    start = (corner[0], corner[1], jnp.zeros_like(corner[0]))
+    return lax.dynamic_slice(image, start, (*size, image.shape[2]))
+
+
+def random_shift(
+    image: Shaped[Array, "h w c"], limit: int, *, key: Key
+) -> Shaped[Array, "h w c"]:
+    """image moved by −limit … limit pixels down and across, zeros moving in.
+
+    >>> image = jnp.ones((1, 3, 1))
+    >>> random_shift(image, 1, key=jax.random.key(0)).shape
+    (1, 3, 1)
+    """
+    _check.rank_at_least("random_shift", "image", image, 3, "(h, w, c)")
+    return random_crop(image, jnp.shape(image)[:2], key=key, padding=limit)
