@@ -8,7 +8,9 @@ import difflib
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def fail(who: str, must: str, got: Any, todo: str = "", *, kind=ValueError) -> NoReturn:
@@ -54,6 +56,16 @@ def rank_at_least(who: str, name: str, array: Any, rank: int, layout: str) -> No
     if jnp.ndim(array) < rank:
         must = f"{name} must have at least {rank} axes {layout}"
         fail(who, must, f"{name}.shape={jnp.shape(array)}")
+
+
+def indices(who: str, name: str, ids: Any, size: int) -> None:
+    """Known integers lie in [0, size); traced ones, and those of other hosts, pass."""
+    if isinstance(ids, jax.core.Tracer) or not getattr(ids, "is_fully_addressable", 1):
+        return
+    known = np.asarray(ids)
+    outside = known[(known < 0) | (known >= size)]
+    if outside.size:
+        fail(who, f"{name} must be in [0, {size})", outside.flat[0])
 
 
 def choice(who: str, name: str, value: Any, known: Iterable[str]) -> None:
