@@ -1,1 +1,36 @@
-"""The layers room."""
+"""Layers: pure functions of arrays, channels last, with any number of batch axes.
+
+``x`` is (*batch, *spatial, features), a sequence (*batch, time, features). Weights
+come in as arguments, in the order of the formula; hyper-parameters are keywords;
+what is random takes a ``key``; state that changes is returned. Half precision is
+computed in float32 and rounded once.
+"""
+
+from assay.layers._dense import dense as dense
+from assay.layers._dense import flatten as flatten
+from assay.layers._dense import residual as residual
+from assay.layers._dropout import dropout as dropout
+from assay.layers._embedding import embedding as embedding
+from assay.layers._neurons import adaline as adaline
+from assay.layers._neurons import lms_step as lms_step
+from assay.layers._neurons import mcculloch_pitts as mcculloch_pitts
+from assay.layers._neurons import mcculloch_pitts_theta as mcculloch_pitts_theta
+from assay.layers._neurons import neuron as neuron
+from assay.layers._neurons import perceptron as perceptron
+from assay.layers._neurons import perceptron_rule as perceptron_rule
+from assay.layers._normalization import BatchStats as BatchStats
+from assay.layers._normalization import batch_norm as batch_norm
+from assay.layers._normalization import batch_norm_inference as batch_norm_inference
+from assay.layers._normalization import layer_norm as layer_norm
+from assay.layers._recurrent import GRUParams as GRUParams
+from assay.layers._recurrent import LSTMCarry as LSTMCarry
+from assay.layers._recurrent import LSTMParams as LSTMParams
+from assay.layers._recurrent import RNNParams as RNNParams
+from assay.layers._recurrent import bidirectional as bidirectional
+from assay.layers._recurrent import gru_cell as gru_cell
+from assay.layers._recurrent import gru_reset_before_cell as gru_reset_before_cell
+from assay.layers._recurrent import lengths_to_mask as lengths_to_mask
+from assay.layers._recurrent import lstm_cell as lstm_cell
+from assay.layers._recurrent import recurrent as recurrent
+from assay.layers._recurrent import rnn_cell as rnn_cell
+from assay.layers._recurrent import zero_carry as zero_carry
