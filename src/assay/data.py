@@ -8,6 +8,7 @@ Nothing is downloaded.
 import csv as _csv
 import gzip
 import itertools
+import math
 import os
 import zlib
 from collections.abc import Sequence
@@ -205,9 +206,10 @@ def _read_idx(path: Path, name: str) -> np.ndarray:
     if len(raw) < 4 or magic != 0x800 + axes:
         must = f"{path.name} must begin with the magic number {0x800 + axes}"
         _check.fail("idx", must, magic if len(raw) >= 4 else f"{len(raw)} bytes")
-    shape = np.frombuffer(raw[4 : 4 + 4 * axes], ">u4").astype(int)
-    size = 4 + 4 * axes + int(np.prod(shape))
-    if len(shape) < axes or len(raw) != size:
+    ends = range(8, 8 + 4 * axes, 4)
+    shape = [int.from_bytes(raw[end - 4 : end], "big") for end in ends]
+    size = 4 + 4 * axes + math.prod(shape)
+    if len(raw) != size:
         must = f"{path.name} must have {size} bytes, as its header says"
         _check.fail("idx", must, f"{len(raw)}", "Was the download cut short?")
     body = np.frombuffer(raw, np.uint8, offset=4 + 4 * axes).reshape(shape)
