@@ -1,1 +1,31 @@
-"""The verify/mirrors/layers room."""
+"""References for the layers: loops in NumPy, one private file a kind."""
+
+from assay.verify.mirrors.layers._dense import dense as dense
+from assay.verify.mirrors.layers._dense import flatten as flatten
+from assay.verify.mirrors.layers._dense import residual as residual
+from assay.verify.mirrors.layers._dropout import dropout as dropout
+from assay.verify.mirrors.layers._embedding import embedding as embedding
+from assay.verify.mirrors.layers._neurons import adaline as adaline
+from assay.verify.mirrors.layers._neurons import lms_step as lms_step
+from assay.verify.mirrors.layers._neurons import mcculloch_pitts as mcculloch_pitts
+from assay.verify.mirrors.layers._neurons import (
+    mcculloch_pitts_theta as mcculloch_pitts_theta,
+)
+from assay.verify.mirrors.layers._neurons import neuron as neuron
+from assay.verify.mirrors.layers._neurons import perceptron as perceptron
+from assay.verify.mirrors.layers._neurons import perceptron_rule as perceptron_rule
+from assay.verify.mirrors.layers._normalization import batch_norm as batch_norm
+from assay.verify.mirrors.layers._normalization import (
+    batch_norm_inference as batch_norm_inference,
+)
+from assay.verify.mirrors.layers._normalization import layer_norm as layer_norm
+from assay.verify.mirrors.layers._recurrent import bidirectional as bidirectional
+from assay.verify.mirrors.layers._recurrent import gru_cell as gru_cell
+from assay.verify.mirrors.layers._recurrent import (
+    gru_reset_before_cell as gru_reset_before_cell,
+)
+from assay.verify.mirrors.layers._recurrent import lengths_to_mask as lengths_to_mask
+from assay.verify.mirrors.layers._recurrent import lstm_cell as lstm_cell
+from assay.verify.mirrors.layers._recurrent import recurrent as recurrent
+from assay.verify.mirrors.layers._recurrent import rnn_cell as rnn_cell
+from assay.verify.mirrors.layers._recurrent import zero_carry as zero_carry
