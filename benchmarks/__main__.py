@@ -1,0 +1,118 @@
+"""`python -m benchmarks [--smoke] [--json FILE] [--update-readme] [--only NAME]`."""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from assay import bench
+
+HERE = Path(__file__).parent
+MARKS = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the cases, print and keep the rows; 1 if a target is missed."""
+    args = _arguments(argv)
+    found: list[dict[str, Any]] = []
+    for name in args.only or ("training", "functions"):
+        for row in _cases(name).rows(smoke=args.smoke):
+            found.append({"file": name, **row})
+            print(line(row), flush=True)
+    facts = bench.environment()
+    if args.json:
+        text = "".join(json.dumps({**row, **facts}) + "\n" for row in found)
+        Path(args.json).write_text(text, encoding="utf-8")
+    if args.update_readme:
+        update([HERE / "README.md", HERE.parent / "README.md"], report(found, facts))
+    missed = [row for row in found if row.get("target", 0) and not met(row)]
+    return 1 if missed and not args.smoke else 0
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    add = parser.add_argument
+    add("--smoke", action="store_true", help="one round of small arrays")
+    add("--json", metavar="FILE", help="write one JSON line a row")
+    add("--update-readme", action="store_true", help="write the tables anew")
+    add("--only", action="append", choices=("training", "functions"))
+    return parser.parse_args(argv)
+
+
+def _cases(name: str) -> Any:
+    # Imported when run: Keras takes seconds to start.
+    if name == "training":
+        from benchmarks import bench_training as cases
+    else:
+        from benchmarks import bench_functions as cases
+    return cases
+
+
+def met(row: dict[str, Any]) -> bool:
+    """Whether the target of a row is reached."""
+    return row["ratio"] >= row["target"]
+
+
+def line(row: dict[str, Any]) -> str:
+    """One row for people, in 80 columns."""
+    name = f"{row['case'][:43]:<43} {row['peer']:<19}"
+    if "skipped" in row:
+        return f"{name} skipped: {row['skipped']}"
+    target = f" (target {row['target']:g})" if row.get("target") else ""
+    return f"{name} {row['ratio']:6.2f}x{target}"
+
+
+def report(found: list[dict[str, Any]], facts: dict[str, Any]) -> str:
+    """The tables in Markdown, and where they were measured."""
+    parts = [_where(facts)]
+    training = [row for row in found if row["file"] == "training"]
+    functions = [row for row in found if row["file"] == "functions"]
+    if training:
+        head = (
+            "| network | peer | ours, samples/s | peer | ratio | quartiles | target |"
+        )
+        parts.append("\n".join([head, "|---" * 7 + "|", *map(_training, training)]))
+    if functions:
+        head = "| function | peer | ours, ms | peer, ms | ratio | quartiles |"
+        parts.append("\n".join([head, "|---" * 6 + "|", *map(_function, functions)]))
+    return "\n\n".join(parts)
+
+
+def _where(facts: dict[str, Any]) -> str:
+    names = ("assay", "python", "jax", "flax", "optax")
+    versions = ", ".join(f"{n} {facts[n]}" for n in names if n in facts)
+    return f"{facts['device']}, {facts['cores']} cores; {versions}; float32."
+
+
+def _training(row: dict[str, Any]) -> str:
+    if "skipped" in row:
+        return f"| {row['case']} | {row['peer']} | | | | | skipped: {row['skipped']} |"
+    target = f">= {row['target']:g}" if row["target"] else ""
+    return (
+        f"| {row['case']} | {row['peer']} | {row['ours']:,.0f} | {row['theirs']:,.0f} "
+        f"| {row['ratio']:.2f} | {row['low']:.2f} - {row['high']:.2f} | {target} |"
+    )
+
+
+def _function(row: dict[str, Any]) -> str:
+    times = f"{row['ours'] * 1e3:.3f} | {row['theirs'] * 1e3:.3f}"
+    spread = f"{row['low']:.2f} - {row['high']:.2f}"
+    return (
+        f"| {row['case']} | {row['peer']} | {times} | {row['ratio']:.2f} | {spread} |"
+    )
+
+
+def update(paths: list[Path], text: str) -> None:
+    """Put the report between the marks of each page that has them."""
+    begin, end = MARKS
+    between = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.S)
+    for path in paths:
+        page = path.read_text(encoding="utf-8")
+        fresh = between.sub(lambda _: f"{begin}\n{text}\n{end}", page)
+        path.write_text(fresh, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""Everything `assay train` can be wrong about, settled before it starts to learn."""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from assay import models, optim, verify
+from assay.cli import _sources, _zoo
+from assay.cli._words import UserError, blame, choose
+from assay.typing import PyTree
+
+SCHEDULES = ("cosine", "constant")
+LARGE = 10_000  # rows: from here on larger batches and fewer epochs
+
+
+class Plan(NamedTuple):
+    """What is trained, on what, by which rule, beside which reference, and where to."""
+
+    model: str
+    apply: Callable
+    params: PyTree
+    state: PyTree
+    source: _sources.Source
+    tx: optim.Transform  # the optimizer, shadowed by the reference if there is one
+    rule: Any  # verify.Rule64 of the reference, or None
+    against: str | None
+    epochs: int
+    batch_size: int
+    out: Path
+    settings: dict[str, Any]  # enough to build the model again
+
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.epochs * -(-len(self.source.train[0]) // self.batch_size)
+
+
+def make(args: argparse.Namespace) -> Plan:
+    """Read the options; a UserError says what is wrong."""
+    schedule = choose("--schedule", args.schedule, SCHEDULES)
+    source = _sources.load(args.data, args.seed)
+    model = args.model or _zoo.default_for(source.train[0].shape[1:])
+    _zoo.kind_of(model)
+    source = _prepare(model, source)
+    shape = source.train[0].shape[1:]
+    with blame(f"--model {model}"):
+        net = _zoo.build(model, shape, source.classes, args.seed)
+        apply, params, state = models.functional(net)
+        _try_model(apply, params, state, source)
+    rows = len(source.train[0])
+    epochs = args.epochs or _default_epochs(rows, len(shape))
+    batch = min(args.batch_size or (64 if rows >= LARGE else 32), rows)
+    steps = epochs * -(-rows // batch)
+    rate = _rate(schedule, args.learning_rate, steps)
+    against = _reference(args)
+    tx, rule = _transform(args.optimizer, against, rate, params)
+    settings = {
+        "model": model,
+        "shape": list(shape),
+        "classes": source.classes,
+        "words": list(source.words),
+        "features": list(source.features),
+        "scaling": source.scaling,
+        "data": _absolute(args.data),
+        "optimizer": args.optimizer,
+        "against": against,
+        "learning_rate": args.learning_rate,
+        "schedule": schedule,
+        "epochs": epochs,
+        "batch_size": batch,
+        "seed": args.seed,
+        "early_stopping": args.early_stopping,
+    }
+    out = _folder(args.out)
+    return Plan(
+        *(model, apply, params, state, source, tx, rule, against),
+        *(epochs, batch, out, settings),
+    )
+
+
+def _prepare(model: str, source: _sources.Source) -> _sources.Source:
+    """The inputs as the model takes them."""
+
+    def pair(part):
+        return None if part is None else (_zoo.fit_inputs(model, part[0]), part[1])
+
+    names = ("train", "validation", "test")
+    return source._replace(**{n: pair(getattr(source, n)) for n in names})
+
+
+def _try_model(apply, params, state, source) -> None:
+    """Shapes only: a model that does not fit the data says so before the clock runs."""
+    one = jnp.asarray(source.train[0][:1])
+    run = lambda p, s: apply(p, s, one, key=jax.random.key(0), train=True)[0]  # noqa: E731
+    logits = jax.eval_shape(run, params, state)
+    if logits.shape != (1, source.classes):
+        want = (1, source.classes)
+        raise UserError(f"outputs must have shape {want}; got {logits.shape}.")
+
+
+def _default_epochs(rows: int, rank: int) -> int:
+    if rank == 3:
+        return 10 if rows >= LARGE else 20
+    return max(10, min(200, 100_000 // rows))
+
+
+def _rate(schedule: str, rate: float, steps: int) -> Any:
+    return rate if schedule == "constant" else optim.cosine_decay_schedule(rate, steps)
+
+
+def _reference(args: argparse.Namespace) -> str | None:
+    """The same rule by someone else, unless another is asked for."""
+    if args.against is not None:
+        return None if args.against.lower() == "none" else args.against
+    if args.optimizer.startswith("optax:"):
+        return args.optimizer.removeprefix("optax:")
+    return "optax:adam" if ":" in args.optimizer else f"optax:{args.optimizer}"
+
+
+def _transform(name: str, against: str | None, rate: Any, params: PyTree):
+    """(the transform to train with, the rule in float64 if there is a reference)."""
+    with blame("--optimizer"):
+        mine = verify.named_transform(name, rate)
+        _try_transform(mine, params)
+    if against is None:
+        return mine, None
+    with blame("--against"):
+        reference = verify.named_transform(against, rate)
+        _try_transform(reference, params)
+    return verify.shadow(mine, reference), verify.rule64(reference)
+
+
+def _try_transform(tx: Any, params: PyTree) -> None:
+    """One step on shapes alone."""
+    if not callable(getattr(tx, "init", None)) or not callable(
+        getattr(tx, "update", None)
+    ):
+        raise UserError(f"it must give a pair (init, update); got {tx!r}.")
+    updates = jax.eval_shape(lambda p: tx.update(p, tx.init(p), p)[0], params)
+    if jax.tree.structure(updates) != jax.tree.structure(params):
+        raise UserError("its updates must have the structure of the parameters.")
+
+
+def _absolute(spec: str) -> str:
+    """A path that still means the same file when the run is read from elsewhere."""
+    if spec in _sources.NAMED:
+        return spec
+    return str(Path(spec).expanduser().absolute())
+
+
+def _folder(out: str | None) -> Path:
+    """The folder of the run, made now: an error here must not cost an hour."""
+    with blame("--out"):
+        if out is not None:
+            path = Path(out).expanduser()
+            path.mkdir(parents=True, exist_ok=True)
+            return path
+        stamp = time.strftime("%Y-%m-%d-%H%M%S")
+        for n in range(1, 1000):
+            path = Path("runs", stamp if n == 1 else f"{stamp}-{n}")
+            if not path.exists():
+                path.mkdir(parents=True)
+                return path
+    raise UserError("--out: runs/ is full; name a folder.")
+
+
+def largest(tree: PyTree) -> int:
+    """How many numbers are in a tree."""
+    return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(tree))

@@ -1,0 +1,38 @@
+"""`assay verify`: every public function beside its independent reference."""
+
+import argparse
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from assay import verify as proofs
+from assay.cli._words import choose, dump
+
+
+def rooms_of(args: argparse.Namespace) -> tuple[str, ...]:
+    """The rooms asked for, or all."""
+    known = proofs.mirrored_rooms()
+    return tuple(choose("--room", room, known) for room in args.room or known)
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Print the table; 1 if any function is outside its bound."""
+    found = []
+    note = Console(stderr=True)
+    words = SpinnerColumn(), TextColumn("{task.description}")
+    with Progress(
+        *words, console=note, transient=True, disable=not note.is_terminal
+    ) as p:
+        task = p.add_task("starting")
+        for row in proofs.rows(rooms_of(args)):
+            found.append(row)
+            p.update(task, description=f"{len(found)} checked: {row.room}.{row.name}")
+    if args.json:
+        for row in found:
+            print(dump(row._asdict()))
+    else:
+        console = Console()
+        console = console if console.is_terminal else Console(width=80)
+        console.print(proofs.table(found))
+        console.print(proofs.summary(found), markup=False, highlight=False)
+    return 0 if found and all(row.ok for row in found) else 1

@@ -1,0 +1,73 @@
+"""The benchmarks run: one round of small arrays, absent peers skipped with a reason."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+runner = pytest.importorskip("benchmarks.__main__", reason="not in a checkout")
+sys.path.remove(str(ROOT))
+
+
+@pytest.fixture
+def two_peers(monkeypatch):
+    """Flax, and a peer that nobody has: the others take seconds to start."""
+    from benchmarks import _peers, bench_training
+
+    def absent(task):
+        raise ModuleNotFoundError("No module named 'nobody'")
+
+    peers = {"flax nnx.jit loop": _peers.flax_loop, "nobody": absent}
+    table = {"mlp": peers, "lenet5": peers}
+    monkeypatch.setattr(bench_training, "PEERS", table)
+
+
+def test_training_smoke_run(two_peers, tmp_path, capsys):
+    """Ours and Flax agree on the loss of an epoch, are timed, and kept as JSON."""
+    path = tmp_path / "rows.json"
+    assert runner.main(["--smoke", "--only", "training", "--json", str(path)]) == 0
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [row["case"] for row in rows] == ["mlp", "mlp", "lenet5", "lenet5"]
+    assert rows[0]["ratio"] > 0 and rows[0]["device"]
+    assert rows[1]["skipped"] == "No module named 'nobody'"
+    assert "skipped: No module named 'nobody'" in capsys.readouterr().out
+
+
+def test_functions_smoke_run(capsys):
+    """Every case agrees with its rival and runs both ways."""
+    assert runner.main(["--smoke", "--only", "functions"]) == 0
+    out = capsys.readouterr().out
+    assert "depthwise_conv 3x3 + cotangents" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_another_loss_is_refused(two_peers, monkeypatch):
+    """A peer that computes something else is not raced."""
+    from benchmarks import _peers, bench_training
+
+    def other(task):
+        return lambda n: [9.0] * n
+
+    monkeypatch.setattr(bench_training, "PEERS", {"mlp": {"other": other}})
+    task, model = bench_training.mlp(64)
+    with pytest.raises(ValueError, match="other must have our loss; got 9.000000"):
+        list(bench_training.race(task, model, 1, 1))
+    assert _peers.RATE == 1e-3
+
+
+def test_the_page_is_written_between_its_marks(tmp_path):
+    """The table is replaced, what is around it stays."""
+    page = tmp_path / "page.md"
+    begin, end = runner.MARKS
+    page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
+    row = {"case": "mlp", "peer": "flax", "ratio": 7.0, "low": 6.0, "high": 8.0}
+    row |= {"ours": 70.0, "theirs": 10.0, "target": 6.0, "file": "training"}
+    facts = {"device": "1 x cpu", "cores": 2, "jax": "0"}
+    runner.update([page], runner.report([row], facts))
+    text = page.read_text()
+    assert "before" in text and "after" in text and "old" not in text
+    assert "| mlp | flax | 70 | 10 | 7.00 | 6.00 - 8.00 | >= 6 |" in text
+    assert runner.met(row) and not runner.met({**row, "target": 8.0})
