@@ -35,7 +35,7 @@ def ulp(got: Any, true: Any, *, rows: bool = False) -> float:
     size = np.where(np.isfinite(true), np.abs(true), 0)
     if rows and true.ndim:
         size = np.broadcast_to(size.max(-1, keepdims=True), size.shape)
-    off = np.where(same, 0.0, np.abs(np.where(same, 0.0, got - true)))
+    off = np.abs(np.where(same, 0.0, got) - np.where(same, 0.0, true))
     return float((off / spacing(size)).max())
 
 
