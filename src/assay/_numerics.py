@@ -27,7 +27,14 @@ def wide(x: Any) -> Array:
     x = jnp.asarray(x)
     if not jnp.issubdtype(x.dtype, jnp.floating):
         return x.astype(float)
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return x.astype(jnp.float32) if jnp.finfo(x.dtype).bits < 32 else x
+
+
+def widest(*arrays: Array) -> tuple[Array, ...]:
+    """All arrays in the widest of their dtypes, at least float32."""
+    arrays = tuple(map(wide, arrays))
+    dtype = max((a.dtype for a in arrays), key=lambda d: d.itemsize)
+    return tuple(a.astype(dtype) for a in arrays)
 
 
 def narrow(y: Array, like: Any) -> Array:

@@ -23,9 +23,8 @@ def _pair(who: str, **arrays: Any) -> tuple[Array, Array]:
     _check.same_shape(who, **arrays)
     name = next(iter(arrays))
     _check.floating(who, **{name: arrays[name]})
-    a, b = map(_numerics.wide, arrays.values())
-    dtype = jnp.promote_types(a.dtype, b.dtype)
-    return a.astype(dtype), b.astype(dtype)
+    a, b = _numerics.widest(*arrays.values())
+    return a, b
 
 
 def _error(who: str, predictions: Any, targets: Any) -> Array:
@@ -366,12 +365,11 @@ def _matching(who: str, params: PyTree, pattern: str) -> list[Array]:
 
 
 def _total(f: Callable, leaves: list[Array]) -> Array:
-    """Σ f(w) over all leaves, in the widest of their dtypes."""
+    """Σ f(w) over all leaves, in their dtype if they have one, else in the widest."""
     if not leaves:
         return jnp.zeros(())
-    dtype = functools.reduce(jnp.promote_types, [w.dtype for w in leaves])
-    wide = jnp.promote_types(dtype, jnp.float32)
-    return sum(jnp.sum(f(w.astype(wide))) for w in leaves).astype(dtype)
+    y = sum(jnp.sum(f(w)) for w in _numerics.widest(*leaves))
+    return _numerics.narrow(y, leaves[0]) if len({w.dtype for w in leaves}) == 1 else y
 
 
 def l1_penalty(params: PyTree, *, matching: str = ".*") -> Float[Array, ""]:

@@ -95,7 +95,7 @@ def silu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """x · σ(x) = x / (1 + e⁻ˣ).
 
     >>> silu(jnp.array([0.0, 1.0, 100.0])).tolist()
-    [0.0, 0.7311..., 100.0]
+    [0.0, 0.7310..., 100.0]
 
     Elfwing et al. 2017, arXiv:1702.03118.
     """
@@ -109,8 +109,13 @@ swish = silu
 
 @jax.custom_jvp
 def _swish_beta(x, beta):
-    u = beta * x
-    return jnp.where(jnp.isneginf(u), 0, x) * sigmoid(u)
+    high, low = _numerics.times(beta, x)
+    u = _numerics.rounded(beta * x)
+    off = (high - u) + low
+    off = jnp.where(jnp.isfinite(off), off, 0) * sigmoid(-u)
+    e, s = _exp_pair(u)
+    below = jnp.where(jnp.isneginf(u), 0, x) * e * s
+    return jnp.where(u < 0, below, x) / (1 + e * s) * (1 + off)
 
 
 @_swish_beta.defjvp
