@@ -1,0 +1,121 @@
+"""How a window slides: per-axis numbers, padding, output sizes.
+
+Shared by convolution, pooling and the cost counts; plain Python on static shapes.
+"""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from assay import _check
+
+Padding = str | int | Sequence[tuple[int, int]]
+PerAxis = int | Sequence[int]
+
+
+class Window(NamedTuple):
+    """A window and its steps, one entry per spatial axis; hashable."""
+
+    size: tuple[int, ...]
+    strides: tuple[int, ...]
+    pads: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
+
+    def tiles(self) -> bool:
+        """The windows touch and neither overlap nor pad."""
+        still = all(d == 1 for d in self.dilation) and not any(map(any, self.pads))
+        return still and self.strides == self.size
+
+    def taps(self) -> int:
+        return prod(self.size)
+
+
+def window(
+    who: str,
+    spatial: Sequence[int],
+    size: Sequence[int],
+    *,
+    strides: PerAxis = 1,
+    padding: Padding = "VALID",
+    dilation: PerAxis = 1,
+) -> Window:
+    """The window over the `spatial` sizes, everything checked and spelled out."""
+    rank = len(size)
+    size = per_axis(who, "window", size, rank)
+    strides = per_axis(who, "strides", strides, rank)
+    dilation = per_axis(who, "dilation", dilation, rank)
+    pads = resolve(who, padding, spatial, extent(size, dilation), strides)
+    return Window(size, strides, pads, dilation)
+
+
+def per_axis(who: str, name: str, value: PerAxis, rank: int) -> tuple[int, ...]:
+    """One positive number per axis; a lone number stands for all."""
+    number = isinstance(value, int | np.integer)
+    values = (int(value),) * rank if number else tuple(int(v) for v in value)
+    if len(values) != rank or any(v < 1 for v in values):
+        must = f"{name} must be a number >= 1, or {rank} of them"
+        _check.fail(who, must, repr(value))
+    return values
+
+
+def extent(size: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:
+    """(k − 1)·d + 1: how far a dilated window reaches."""
+    return tuple((k - 1) * d + 1 for k, d in zip(size, dilation, strict=True))
+
+
+def resolve(who: str, padding: Padding, spatial, reach, strides):
+    """((low, high), …) of "SAME", "VALID", "CAUSAL", a number, or pairs."""
+    if isinstance(padding, str):
+        _check.choice(who, "padding", padding, ("SAME", "VALID", "CAUSAL"))
+        axes = zip(spatial, reach, strides, strict=True)
+        return tuple(_named(padding, *axis) for axis in axes)
+    if isinstance(padding, int | np.integer):
+        return ((int(padding), int(padding)),) * len(reach)
+    return _pairs(who, padding, len(reach))
+
+
+def _named(padding: str, n: int, reach: int, stride: int) -> tuple[int, int]:
+    if padding == "VALID":
+        return 0, 0
+    if padding == "CAUSAL":  # the output at t sees inputs up to t
+        return reach - 1, 0
+    total = max((-(-n // stride) - 1) * stride + reach - n, 0)
+    return total // 2, total - total // 2
+
+
+def _pairs(who: str, padding: Any, rank: int):
+    try:
+        pads = tuple((int(low), int(high)) for low, high in padding)
+    except (TypeError, ValueError):
+        pads = ()
+    if len(pads) != rank:
+        must = f"padding must be a name, a number, or {rank} pairs (low, high)"
+        _check.fail(who, must, repr(padding))
+    return pads
+
+
+def output_sizes(who: str, spatial: Sequence[int], w: Window) -> tuple[int, ...]:
+    """⌊(n + low + high − reach) / stride⌋ + 1 per axis."""
+    reach = extent(w.size, w.dilation)
+    padded = [n + sum(p) for n, p in zip(spatial, w.pads, strict=True)]
+    if any(n < r for n, r in zip(padded, reach, strict=True)):
+        must = f"the window {reach} must fit into the padded input"
+        _check.fail(who, must, tuple(padded), "Use padding='SAME', or larger inputs.")
+    steps = zip(padded, reach, w.strides, strict=True)
+    return tuple((n - r) // s + 1 for n, r, s in steps)
+
+
+def valid_counts(spatial: Sequence[int], w: Window) -> np.ndarray:
+    """How many positions of each window lie inside the input, not in the padding.
+
+    An outer product of one vector per axis, in NumPy: XLA would fold a whole
+    reduce_window at compile time, for tens of seconds.
+    """
+    counts = np.ones((), np.int64)
+    for n, k, s, (low, high), d in zip(spatial, *w, strict=True):
+        starts = np.arange((n + low + high - (k - 1) * d - 1) // s + 1) * s - low
+        at = starts[:, None] + d * np.arange(k)
+        counts = np.multiply.outer(counts, ((at >= 0) & (at < n)).sum(1))
+    return counts
