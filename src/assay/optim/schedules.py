@@ -6,6 +6,7 @@ Values are float32 (float64 under x64). Room for warm-up, one-cycle and the rest
 import math
 
 import jax.numpy as jnp
+import numpy as np
 
 from assay import _check
 from assay.optim import _arithmetic as arithmetic
@@ -38,7 +39,7 @@ def piecewise_constant_schedule(
     def schedule(count):
         value = _value(init_value)
         for boundary, factor in steps:
-            value = jnp.where(_steps(count) >= boundary, value * factor, value)
+            value = jnp.where(jnp.asarray(count) >= boundary, value * factor, value)
         return value
 
     return schedule
@@ -68,13 +69,13 @@ def exponential_decay(
 
     def schedule(count):
         value = _value(init_value)
-        done = jnp.maximum(_steps(count) - begin, 0)
-        # The whole and the rest apart: as one quotient it would be rounded first.
-        whole, rest = done // transition_steps, done % transition_steps
-        power = whole.astype(value.dtype)
+        done = jnp.maximum(jnp.asarray(count) - begin, 0)
+        # Whole and rest apart: a long quotient would be rounded before the power.
+        whole = (done // transition_steps).astype(value.dtype)
+        value = value * _power(rate, whole)
         if not staircase:
-            power = power + rest.astype(value.dtype) / transition_steps
-        value = value * jnp.asarray(arithmetic.like(rate, value), value.dtype) ** power
+            rest = (done % transition_steps).astype(value.dtype)
+            value = value * _power(rate, rest / transition_steps)
         return value if end_value is None else _stop(value, rate, end_value)
 
     return schedule
@@ -100,7 +101,7 @@ def cosine_decay_schedule(
 
     def schedule(count):
         start = _value(init_value)
-        left = decay_steps - jnp.minimum(_steps(count), decay_steps)
+        left = decay_steps - jnp.minimum(jnp.asarray(count), decay_steps)
         # sin² of what is left: ½(1 + cos) cancels at the end of the way.
         angle = left.astype(start.dtype) * (math.pi / 2 / decay_steps)
         wave = jnp.sin(angle) ** 2
@@ -111,14 +112,17 @@ def cosine_decay_schedule(
     return schedule
 
 
-def _steps(count):
-    """The number of updates as an integer array."""
-    return jnp.asarray(count).astype(jnp.int32)
-
-
 def _value(init_value):
     """The starting value as an array of at least float32."""
     return arithmetic.widen(jnp.asarray(init_value))
+
+
+def _power(rate, power):
+    """rate^power, a Python rate with all its digits."""
+    if not isinstance(rate, (int, float)):
+        return rate.astype(power.dtype) ** power
+    near = float(np.float32(rate))
+    return near**power * jnp.exp(power * math.log(rate / near))
 
 
 def _stop(value, rate, end_value):

@@ -1,0 +1,84 @@
+"""The gradients that two optimizers are compared on: no one kind tells all apart."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from assay.typing import PyTree
+
+
+def parameters() -> PyTree:
+    """Leaves of every rank, all sizes different."""
+    rng = np.random.default_rng(5)
+    shapes = {
+        "conv": {"kernel": (2, 3, 1, 5)},
+        "dense": {"bias": (4,), "kernel": (3, 4)},
+        "scale": (),
+    }
+
+    def draw(shape):
+        return np.asarray(rng.standard_normal(shape), np.float32)
+
+    return jax.tree.map(draw, shapes, is_leaf=lambda x: isinstance(x, tuple))
+
+
+def _noise(rng, steps, shape):
+    return rng.standard_normal((steps, *shape))
+
+
+def _scaled(size: float) -> Callable:
+    return lambda rng, steps, shape: size * _noise(rng, steps, shape)
+
+
+def _zeros(rng, steps, shape):
+    return np.zeros((steps, *shape))
+
+
+def _sparse(rng, steps, shape):
+    """One entry in ten, and some never."""
+    sometimes = rng.random((steps, *shape)) < 0.1
+    ever = rng.random(shape) < 0.8
+    return _noise(rng, steps, shape) * sometimes * ever
+
+
+def _alternating(rng, steps, shape):
+    """The same size at every step, the sign turning."""
+    sign = np.where(np.arange(steps) % 2, -1.0, 1.0)
+    return sign.reshape(-1, *([1] * len(shape))) * np.abs(_noise(rng, 1, shape))
+
+
+def _steady(rng, steps, shape):
+    """A mean with a little noise: the moments approach it from below."""
+    return 1 + 0.1 * _noise(rng, steps, shape)
+
+
+def _bursts(rng, steps, shape):
+    """A scale of its own for every step, from 1e-6 to 1e4."""
+    size = 10 ** rng.uniform(-6, 4, steps)
+    return size.reshape(-1, *([1] * len(shape))) * _noise(rng, steps, shape)
+
+
+STREAMS: dict[str, Callable] = {
+    "noise": _noise,
+    "tiny": _scaled(1e-6),
+    "small": _scaled(1e-3),
+    "large": _scaled(1e4),
+    "bursts": _bursts,
+    "steady": _steady,
+    "alternating": _alternating,
+    "sparse": _sparse,
+    "zeros": _zeros,
+}
+
+
+def gradients(name: str, params: PyTree, steps: int) -> list[Any]:
+    """One tree a step, in the parameters' dtype, the same at every call."""
+    rng = np.random.default_rng(list(STREAMS).index(name))
+    leaves, structure = jax.tree.flatten(params)
+    made = [STREAMS[name](rng, steps, np.shape(p)) for p in leaves]
+    made = [
+        g.astype(jax.dtypes.result_type(p)) for g, p in zip(made, leaves, strict=True)
+    ]
+    return [structure.unflatten([g[t] for g in made]) for t in range(steps)]
