@@ -338,7 +338,8 @@ def _orthonormal(key: Key, rows: int, columns: int, dtype: DType) -> Array:
     """Q of a Gaussian matrix, with the signs that make it uniform."""
     if not rows or not columns:
         return jnp.zeros((rows, columns), dtype)
-    working = jnp.promote_types(dtype, jnp.float32)  # QR has no half precision
+    half = jnp.finfo(dtype).bits < 32  # for which there is no QR
+    working = jnp.float32 if half else dtype
     z = jax.random.normal(key, (max(rows, columns), min(rows, columns)), working)
     q, r = jnp.linalg.qr(z)
     signs = jnp.expand_dims(jnp.sign(jnp.diagonal(r)), 0)

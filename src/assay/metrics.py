@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from assay import _check
+from assay._numerics import wide
 from assay.typing import Array, Bool, Float, Int, Num
 
 
@@ -24,7 +25,7 @@ def accuracy(
     guesses = jnp.argmax(logits, axis=-1)
     _check.same_shape("accuracy", **{"logits' examples": guesses, "labels": labels})
     right = guesses.astype(jnp.int32) == jnp.asarray(labels, jnp.int32)
-    return _share("accuracy", right, where, jnp.result_type(logits))
+    return _share("accuracy", right, where, logits)
 
 
 def binary_accuracy(
@@ -42,7 +43,7 @@ def binary_accuracy(
     who = "binary_accuracy"
     _check.same_shape(who, predictions=predictions, labels=labels)
     right = (jnp.asarray(predictions) > threshold) == (jnp.asarray(labels) != 0)
-    return _share(who, right, where, jnp.result_type(predictions))
+    return _share(who, right, where, predictions)
 
 
 def categorical_accuracy(
@@ -59,7 +60,7 @@ def categorical_accuracy(
     who = "categorical_accuracy"
     _check.same_shape(who, logits=logits, labels=labels)
     right = jnp.argmax(logits, axis=-1) == jnp.argmax(labels, axis=-1)
-    return _share(who, right, where, jnp.result_type(logits))
+    return _share(who, right, where, logits)
 
 
 def top_k_accuracy(
@@ -81,7 +82,7 @@ def top_k_accuracy(
     _check.same_shape(who, **{"logits' examples": best[..., 0], "labels": labels})
     label = jnp.expand_dims(jnp.asarray(labels, jnp.int32), -1)
     right = jnp.any(best.astype(jnp.int32) == label, axis=-1)
-    return _share(who, right, where, jnp.result_type(logits))
+    return _share(who, right, where, logits)
 
 
 def mean_squared_error(
@@ -93,7 +94,7 @@ def mean_squared_error(
     2.0
     """
     _check.same_shape("mean_squared_error", predictions=predictions, targets=targets)
-    return jnp.mean(jnp.square(_wide(predictions) - _wide(targets)))
+    return jnp.mean(jnp.square(wide(predictions) - wide(targets)))
 
 
 def root_mean_squared_error(
@@ -106,7 +107,7 @@ def root_mean_squared_error(
     """
     who = "root_mean_squared_error"
     _check.same_shape(who, predictions=predictions, targets=targets)
-    return jnp.sqrt(jnp.mean(jnp.square(_wide(predictions) - _wide(targets))))
+    return jnp.sqrt(jnp.mean(jnp.square(wide(predictions) - wide(targets))))
 
 
 def mean_absolute_error(
@@ -118,7 +119,7 @@ def mean_absolute_error(
     1.5
     """
     _check.same_shape("mean_absolute_error", predictions=predictions, targets=targets)
-    return jnp.mean(jnp.abs(_wide(predictions) - _wide(targets)))
+    return jnp.mean(jnp.abs(wide(predictions) - wide(targets)))
 
 
 def mean_squared_log_error(
@@ -131,7 +132,7 @@ def mean_squared_log_error(
     """
     who = "mean_squared_log_error"
     _check.same_shape(who, predictions=predictions, targets=targets)
-    off = jnp.log1p(_wide(predictions)) - jnp.log1p(_wide(targets))
+    off = jnp.log1p(wide(predictions)) - jnp.log1p(wide(targets))
     return jnp.mean(jnp.square(off))
 
 
@@ -147,7 +148,7 @@ def r2_score(
     """
     _check.same_shape("r2_score", predictions=predictions, targets=targets)
     _check.rank_at_least("r2_score", "targets", targets, 1, "(examples, *outputs)")
-    p, t = _wide(predictions), _wide(targets)
+    p, t = wide(predictions), wide(targets)
     spread = t - jnp.broadcast_to(jnp.mean(t, axis=0, keepdims=True), t.shape)
     left, total = jnp.sum(jnp.square(t - p), 0), jnp.sum(jnp.square(spread), 0)
     varied = total > 0
@@ -231,15 +232,12 @@ def _ratio(part: Array, whole: Array) -> Array:
     return part.astype(dtype) / jnp.maximum(whole, 1).astype(dtype)
 
 
-def _wide(x: Array) -> Array:
-    """In at least float32: a bfloat16 sum of ones stops at 256."""
-    x = jnp.asarray(x)
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+def _share(who: str, right: Array, where: Array | None, like: Array) -> Array:
+    """The share of True among what takes part, in at least float32.
 
-
-def _share(who: str, right: Array, where: Array | None, dtype) -> Array:
-    """The share of True among what takes part."""
-    right = right.astype(jnp.promote_types(dtype, jnp.float32))
+    A bfloat16 sum of ones stops at 256.
+    """
+    right = right.astype(wide(like).dtype)
     if where is None:
         return jnp.mean(right)
     _check.same_shape(who, examples=right, where=where)

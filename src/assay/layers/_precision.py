@@ -10,7 +10,8 @@ from assay.typing import Array
 
 def wide(dtype: Any) -> Any:
     """The dtype to compute in: float32 for half precision, else the dtype itself."""
-    return jnp.promote_types(dtype, jnp.float32)
+    half = jnp.issubdtype(dtype, jnp.floating) and jnp.finfo(dtype).bits < 32
+    return jnp.float32 if half else dtype
 
 
 def product(x: Array, kernel: Array) -> Array:

@@ -43,7 +43,7 @@ def batch_norm_inference(x, scale, bias, stats, eps=1e-5):
 
 
 def _rows(rng: np.random.Generator) -> np.ndarray:
-    """Rows of spread 1 whose means are 0, 1e2, 1e4, and one of ±1e20."""
+    """Rows of spread 1 whose means are 0, 1e2, 1e4, and one of spread 1e20."""
     x = rng.standard_normal((4, 37))
     return np.stack([x[0], x[1] + 1e2, x[2] + 1e4, x[3] * 1e20])
 
