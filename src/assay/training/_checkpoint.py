@@ -58,9 +58,10 @@ def load_params(path: str | os.PathLike, like: PyTree) -> PyTree:
     """
     wanted = _named(like, "load_params")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here: np.load leaves the file open when it is no zip archive.
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, ValueError, EOFError):
+    except (zipfile.BadZipFile, ValueError, EOFError, TypeError):
         must = "the file must be a .npz of arrays, as save_params writes it"
         _check.fail("load_params", must, f"{os.fspath(path)!r}")
     odd = sorted(found.keys() ^ wanted.keys())

@@ -50,12 +50,12 @@ def progress_bar(wanted: bool | None, epochs: int, rows: int) -> Iterator[Bar]:
     if wanted is False or (wanted is None and not console.is_terminal):
         yield Bar()
         return
+    # Where it cannot be redrawn, the bar is printed once, at the end.
+    once = {"console": console, "transient": console.is_terminal}
     text = (
         TextColumn("{task.description}"),
         BarColumn(20),
         TextColumn("{task.fields[notes]}"),
     )
-    with Progress(
-        *text, TimeRemainingColumn(), console=console, transient=True
-    ) as shown:
+    with Progress(*text, TimeRemainingColumn(), **once) as shown:
         yield _RichBar(shown, epochs, rows)
