@@ -1,12 +1,12 @@
 """The McCulloch-Pitts neuron (1943): count the excited inputs, fire at a threshold.
 
 You should get: the truth table of AND twice, theta = 2 from the lecture's rule, and a
-football fan who stays silent whenever he is not at home.
+football fan who watches 7 of 16 games, and none while he is not at home.
 """
 
 import jax.numpy as jnp
 
-from assay import layers
+from assay import data, layers
 
 bits = jnp.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])  # (4, 2)
 w = jnp.ones(2)  # (2,) every excitatory input counts alike
@@ -25,28 +25,25 @@ y_rule = layers.mcculloch_pitts(bits, w, theta)
 y_strict = layers.mcculloch_pitts(bits, w, theta + 0.5)
 print(f"theta >= {theta}: {y_rule}   theta > {theta}: {y_strict}")
 
-# 3. Will I watch the game on television?
-#    x1 the Premier League is on, x2 a friendly, x4 United playing: excitatory.
-#    x3 not at home: inhibitory; one such input silences the neuron, whatever the rest.
-games = [
-    # x1   x2   x4   x3
-    ([1.0, 0.0, 1.0], [0.0], "United in the league, at home"),
-    ([1.0, 0.0, 1.0], [1.0], "the same game, but not at home"),
-    ([0.0, 0.0, 0.0], [0.0], "nothing that I like"),
-]
-fires = []
-for excitatory, inhibitory, story in games:
-    y = layers.mcculloch_pitts(
-        jnp.array(excitatory), jnp.ones(3), 2.0, inhibitory=jnp.array(inhibitory)
-    )
-    fires.append(int(y))
-    print(f"{story:32s} -> {int(y)}")
+# 3. Will I watch the game on television? Four questions, 16 possible answers.
+questions = data.football().names
+answers, watched = data.football().train  # (16, 4), (16,)
+print("questions:", ", ".join(questions))
+# "not home" inhibits: that one input silences the neuron, whatever the others say.
+# Inhibitory inputs have no weight; they are an argument of their own.
+inhibitory = answers[:, 2:3]  # (16, 1)
+excitatory = answers[:, [0, 1, 3]]  # (16, 3) may fire it, by themselves or together
+fires = layers.mcculloch_pitts(
+    excitatory, jnp.ones(3), theta=1, inhibitory=inhibitory
+)  # (16,)
+print("answers that make him watch:", *answers[fires == 1].astype(int).tolist())
 # ERRATUM: the lecture labels the output {0: "will watch it", 1: "won't watch it"} and
 # then says of x3 that "my output will always be 0, the neuron will never fire" to mean
 # that he cannot watch. Both cannot be: here, as the rest of the lecture has it, 1 means
 # "will watch" and the silent neuron, 0, means "will not".
 
-assert layers.mcculloch_pitts(bits, w, 1.5).tolist() == [0, 0, 0, 1]
+assert y.tolist() == [0, 0, 0, 1]
 assert theta == 2
 assert y_rule.tolist() == [0, 0, 0, 1] and y_strict.tolist() == [0, 0, 0, 0]
-assert fires == [1, 0, 0]
+assert fires.tolist() == watched.tolist() and fires.sum() == 7
+assert (fires[answers[:, 2] == 1] == 0).all()  # not home: never

@@ -1,24 +1,26 @@
 """XOR with one hidden layer: by the lecture's hand-made weights, then learned.
 
-You should get: outputs that round to 0, 1, 1, 0 (within 0.0001) by hand; and, of 64
-random starts trained at once, more than half that learn XOR with only two hidden units.
+You should get: outputs that round to 0, 1, 1, 0 (within 0.0001) by hand; and, learning
+from 64 random starts at once, about half of them there with two hidden units, nearly
+all of them with eight.
 """
+
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from assay import activations, initializers, layers, losses, optim
+from assay import activations, data, initializers, layers, losses, optim
 
-x = jnp.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])  # (4, 2)
-y = jnp.array([0.0, 1.0, 1.0, 0.0])  # (4,)
+x, y = (jnp.asarray(a, jnp.float32) for a in data.logic("xor").train)  # (4, 2), (4,)
 starts = 64
 steps = 1000
 
 
 def logits(params, x):
-    """(rows, 2) -> (rows,): two hidden sigmoids, one output without its sigmoid."""
-    h = activations.sigmoid(layers.dense(x, **params["hidden"]))  # (rows, 2)
+    """(rows, 2) -> (rows,): hidden sigmoids, one output without its sigmoid."""
+    h = activations.sigmoid(layers.dense(x, **params["hidden"]))  # (rows, units)
     return layers.dense(h, **params["output"])[..., 0]
 
 
@@ -30,18 +32,20 @@ by_hand = {
     },
     "output": {"kernel": jnp.array([[20.0], [20.0]]), "bias": jnp.array([-30.0])},
 }
-print("hidden ", activations.sigmoid(layers.dense(x, **by_hand["hidden"])).round(4))
 answer = activations.sigmoid(logits(by_hand, x))
-print("by hand", answer)
+for row, h, o in zip(
+    x, activations.sigmoid(layers.dense(x, **by_hand["hidden"])), answer, strict=True
+):
+    print(f"{row} -> hidden {h.round(4)} -> {o:.4f}")
 
 
-# 2. Learned: sigmoid and cross-entropy, our Adam, one start a key.
-def start(key):
+# 2. Learned: sigmoid, cross-entropy, our Adam.
+def start(key, units):
     k1, k2 = jax.random.split(key)
-    draw = initializers.glorot_normal()
+    draw = initializers.normal(2.0)
     return {
-        "hidden": {"kernel": 3 * draw(k1, (2, 2)), "bias": jnp.zeros(2)},
-        "output": {"kernel": 3 * draw(k2, (2, 1)), "bias": jnp.zeros(1)},
+        "hidden": {"kernel": draw(k1, (2, units)), "bias": jnp.zeros(units)},
+        "output": {"kernel": draw(k2, (units, 1)), "bias": jnp.zeros(1)},
     }
 
 
@@ -49,29 +53,29 @@ def loss(params):
     return losses.sigmoid_binary_cross_entropy(logits(params, x), y).mean()
 
 
-def train(key):
+def train(key, units):
+    """One start: the four outputs after training."""
     tx = optim.adam(0.05)
 
     def step(carry, _):
         params, state = carry
-        value, grads = jax.value_and_grad(loss)(params)
-        updates, state = tx.update(grads, state, params)
-        return (optim.apply_updates(params, updates), state), value
+        updates, state = tx.update(jax.grad(loss)(params), state, params)
+        return (optim.apply_updates(params, updates), state), None
 
-    params = start(key)
-    (params, _), history = lax.scan(step, (params, tx.init(params)), length=steps)
-    return params, history  # history: (steps,)
+    params = start(key, units)
+    (params, _), _ = lax.scan(step, (params, tx.init(params)), length=steps)
+    return activations.sigmoid(logits(params, x))  # (4,)
 
 
 # vmap turns one training run into 64, side by side in one program.
 keys = jax.random.split(jax.random.key(0), starts)
-params, history = jax.jit(jax.vmap(train))(keys)  # every leaf: (starts, ...)
-outputs = activations.sigmoid(jax.vmap(logits, in_axes=(0, None))(params, x))
-learned = ((outputs > 0.5) == (y > 0.5)).all(axis=1)  # (starts,)
-print(f"learned by {learned.sum()} of {starts} starts; mean log loss", end=" ")
-print(f"{history[:, 0].mean():.3f} -> {history[:, -1].mean():.3f}")
-print("the best start:", outputs[history[:, -1].argmin()])
+learned = {}
+for units in (2, 8):
+    outputs = jax.jit(jax.vmap(partial(train, units=units)))(keys)  # (starts, 4)
+    right = (outputs.round() == y).all(axis=1)  # (starts,)
+    learned[units] = float(right.mean())
+    print(f"{units} hidden units: {right.sum()} of {starts} starts learn XOR")
 
 assert answer.round().tolist() == [0, 1, 1, 0]
 assert abs(answer - y).max() < 1e-4
-assert learned.mean() > 0.5
+assert learned[2] > 0.25 and learned[8] > 0.9  # the one unit of 03_perceptron.py: 0

@@ -99,8 +99,8 @@ table = {
 }
 for name, count in table.items():
     print(f"{name:10s} {count:10,d} multiplications, {count // 1024:5,d} a pixel")
-# ERRATUM: the lecture prints 56,623,104 for the standard one, 32 times too many: its own
-# 1,728 an output pixel, times 32 · 32 pixels, is 1,769,472.
+# ERRATUM: the lecture prints 56,623,104 for the standard one, 32 times too many: its
+# own 1,728 an output pixel, times 32 · 32 pixels, is 1,769,472.
 
 assert features.tolist() == [[-6, 12, 12], [-6, 8, 8], [-6, 2, 12]]
 assert (by_hand(image[..., 0], edge[..., 0, 0]) == features).all()
