@@ -45,7 +45,7 @@ def integer(who: str, **arrays: Any) -> None:
             fail(who, f"{name} must be integers", got, todo, kind=TypeError)
 
 
-def within(who: str, name: str, value: Any, low: float, high: float) -> None:
+def within(who: str, name: str, value: Any, low: Any, high: Any) -> None:
     """A Python number lies in [low, high]; a traced one passes."""
     if isinstance(value, (int, float)) and not low <= value <= high:
         fail(who, f"{name} must be in [{low}, {high}]", value)

@@ -37,9 +37,9 @@ def accuracy(logits, labels, where=None):
 
 
 @counted
-@given(predictions=positive(6, 4, low=0, high=1), labels=bits)
+@given(predictions=positive(6, 4, low=0.0, high=1.0), labels=bits)
 @given(
-    predictions=positive(6, 4, low=0, high=1),
+    predictions=positive(6, 4, low=0.0, high=1.0),
     labels=bits,
     threshold=static(0.3),
     where=booleans(6, 4),
