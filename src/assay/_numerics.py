@@ -124,22 +124,23 @@ def difference(a: Array, b: Array) -> tuple[Array, Array]:
     return d, jnp.where(jnp.isfinite(d), (big - d) + small, 0)
 
 
-def from_top(x: Array, axis: Axis) -> tuple[Array, Array]:
-    """x − max x over `axis`, and the error of that difference."""
-    top = jnp.max(x, axis, keepdims=True, initial=-jnp.inf)
-    return difference(x, jnp.broadcast_to(top, x.shape))
+def from_top(x: Array, axis: Axis) -> tuple[Array, Array, Array]:
+    """x − max x over `axis`, the error of that difference, and where it is 0."""
+    top = jnp.broadcast_to(jnp.max(x, axis, keepdims=True, initial=-jnp.inf), x.shape)
+    return *difference(x, top), x == top
 
 
-def beside_top(x: Array, axis: Axis) -> tuple[Array, Array, Array]:
-    """(e, rest, at_top): e^(x − max x) but 0 at the maxima, Σ − 1, where they are.
+def beside_top(x: Array, axis: Axis) -> tuple[Array, Array]:
+    """(Σ e^(x − max x) − 1, whether one entry alone is the maximum), by row.
 
-    The sum without one maximum, `rest`, is what log1p wants of a confident prediction.
+    The sum without one maximum is what log1p wants of a confident prediction.
     """
-    d, error = from_top(x, axis)
-    at_top = d == 0
+    d, error, at_top = from_top(x, axis)
     e = jnp.where(at_top, 0, jnp.exp(d) * (1 + error))
-    ties = jnp.sum(at_top, axis, keepdims=True, dtype=x.dtype) - 1
-    return e, jnp.sum(e, axis, keepdims=True) + ties, at_top
+    tops = jnp.sum(at_top, axis, keepdims=True, dtype=x.dtype)
+    rest = jnp.sum(e, axis, keepdims=True) + (tops - 1)
+    # The barrier keeps what follows from being computed once an entry, not once a row.
+    return jax.lax.optimization_barrier((rest, tops == 1))
 
 
 def mass(weight: Array, value: Array) -> Array:
@@ -147,8 +148,15 @@ def mass(weight: Array, value: Array) -> Array:
     return jnp.where(weight == 0, 0, weight * value)
 
 
-# 1/2!, 1/3!, … 1/9!: the next term is below 2⁻²⁶ of the sum on [−ln 2, 0].
-_EXPM1 = tuple(1 / math.factorial(k) for k in range(2, 10))
+# 1/1!, 1/2!, … 1/9!: on |x| ≤ 0.7 the next term is below 2⁻²⁶ of the sum.
+_EXPM1 = tuple(1 / math.factorial(k) for k in range(1, 10))
+
+
+def expm1_over(x: Array) -> Array:
+    """(eˣ − 1) / x for |x| ≤ 0.7, 1 at 0."""
+    if is_double(x):
+        return jnp.where(x == 0, 1, jnp.expm1(x) / jnp.where(x == 0, 1, x))
+    return polynomial(x, _EXPM1)
 
 
 @derivative(lambda x: jnp.exp(x))
@@ -156,5 +164,5 @@ def expm1_of_negative(x: Array) -> Array:
     """eˣ − 1 for x ≤ 0; XLA's own is 4 ULP off and its derivative cancels (0.10)."""
     if is_double(x):
         return jnp.expm1(x)
-    near = x + x * x * polynomial(x, _EXPM1)
+    near = x * expm1_over(x)
     return jnp.where(x > -math.log(2), near, jnp.exp(x) - 1)

@@ -122,15 +122,23 @@ def _tanh_gelu_bend(x):
 
 @derivative(_tanh_gelu_bend)
 def _dtanh_gelu(x):
-    """σ(E) σ(−E) (1 + e^E + x E′); below 0 the last factor as a sum of like signs."""
+    """σ(E) σ(−E) (1 + e^E + x E′), the last factor with care around its root."""
     x = jnp.clip(x, -_EDGE, _EDGE)
     h, g = _tanh_exp(jnp.abs(x))
-    d = _numerics.minus(jnp.minimum(x, 0), _TANH_ROOT)
+    w = _B * x * x
+    slope = _A + 3 * w
+    d = _numerics.minus(x, _TANH_ROOT)
+    near = jnp.abs(d) < 0.35
+    below = h * jnp.where(near, _near_tanh_root(x, d), 1 + h * g + x * slope)
+    return jnp.where(x < 0, below * g, 1 + h * g * (1 + x * slope)) / (1 + h * g) ** 2
+
+
+def _near_tanh_root(x, d):
+    """1 + e^E + x E′ as d times a sum of like signs, d = x − root."""
     w = _B * (x * x + _TANH_ROOT * x + _TANH_ROOT**2)
+    y = d * (_A + w)  # E(x) − E(root)
     level = math.exp(_tanh_exponent(_TANH_ROOT))
-    below = h * (level * jnp.expm1(d * (_A + w)) + d * (_A + 3 * w)) * g
-    above = 1 + h * g * (1 + x * (_A + 3 * _B * x * x))
-    return jnp.where(x < 0, below, above) / (1 + h * g) ** 2
+    return d * (level * (_A + w) * _numerics.expm1_over(y) + (_A + 3 * w))
 
 
 @derivative(_dtanh_gelu)

@@ -81,11 +81,12 @@ def _silu_bend(x):
 
 @derivative(_silu_bend)
 def _dsilu(x):
-    """σ(x) σ(−x) (1 + eˣ + x); below 0 the last factor as a sum of like signs."""
+    """σ(x) σ(−x) (1 + eˣ + x); the last factor around its root, where it cancels."""
     x = jnp.clip(x, -_FAR, _FAR)
     e, s = _exp_pair(x)
-    d = _numerics.minus(jnp.minimum(x, 0), _SILU_ROOT)
-    below = (d - (1 + _SILU_ROOT) * jnp.expm1(d)) * e * s
+    d = _numerics.minus(x, _SILU_ROOT)
+    near = d * (1 - (1 + _SILU_ROOT) * _numerics.expm1_over(d))
+    below = jnp.where(jnp.abs(d) < 0.5, near, 1 + x + e * s) * e * s
     return jnp.where(x < 0, below, 1 + e * s * (1 + x)) / (1 + e * s) ** 2
 
 

@@ -12,8 +12,9 @@ from assay.typing import Array, Axis, Bool, Float
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _softmax(x, axis):
-    e, rest, at_top = _numerics.beside_top(x, axis)
-    return jnp.where(at_top, 1, e) / (1 + rest)
+    d, error, _ = _numerics.from_top(x, axis)
+    e = jnp.exp(d) * (1 + error)
+    return e / jnp.sum(e, axis, keepdims=True)
 
 
 @_softmax.defjvp
@@ -25,9 +26,10 @@ def _softmax_jvp(axis, primals, tangents):
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _log_softmax(x, axis):
-    d, error = _numerics.from_top(x, axis)
-    _, rest, _ = _numerics.beside_top(x, axis)
-    return d + (error - jnp.log1p(rest))
+    d, error, _ = _numerics.from_top(x, axis)
+    rest, _ = _numerics.beside_top(x, axis)
+    # Without the barrier the compiler takes the logarithm once an entry, not a row.
+    return d + (error - jax.lax.optimization_barrier(jnp.log1p(rest)))
 
 
 @_log_softmax.defjvp

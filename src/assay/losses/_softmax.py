@@ -33,6 +33,7 @@ def _excess(x, labels, axis):
     p, others, top = _row_shares(x, axis)
     total = jnp.sum(labels, axis, keepdims=True)
     beside = jnp.sum(jnp.where(top, 0, labels), axis, keepdims=True)
+    total, beside = jax.lax.optimization_barrier((total, beside))
     return jnp.where(top, beside - others * total, p * total - labels)
 
 

@@ -152,7 +152,7 @@ _ROWS = [
 
 def _several(cases):
     def add(mirror):
-        for case in cases:
+        for case in reversed(cases):
             mirror = case(mirror)
         return mirror
 
