@@ -295,7 +295,7 @@ def _float(dtype: DType | None) -> DType:
 
 
 def _placed(array: Array, out_sharding: Any) -> Array:
-    return array if out_sharding is None else jax.device_put(array, out_sharding)
+    return array if out_sharding is None else jax.reshard(array, out_sharding)
 
 
 def _fans(shape: tuple, in_axis: Axes, out_axis: Axes, batch_axis: Axes) -> tuple:
