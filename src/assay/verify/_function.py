@@ -102,14 +102,14 @@ def gradient(
         if not any(leaf.dtype == jnp.float64 for leaf in leaves):
             return None
         line = _direction(point)
-        run = jax.jit(
-            lambda p, v: jax.jvp(lambda q: _floats(call(mine, {**arrays, **q})), (p,), (v,))
-        )
+
+        def f(q):
+            return _floats(call(mine, {**arrays, **q}))
+
+        run = jax.jit(lambda p, v: jax.jvp(f, (p,), (v,)))
         outputs, slope = run(point, line)
-        weights = [np.cos(np.arange(y.size)).reshape(y.shape) for y in outputs]
-        back = jax.jit(
-            lambda p, w: jax.vjp(lambda q: _floats(call(mine, {**arrays, **q})), p)[1](w)
-        )(point, [jnp.asarray(w) for w in weights])[0]
+        weights = [jnp.cos(jnp.arange(y.size)).reshape(y.shape) for y in outputs]
+        back = jax.jit(lambda p, w: jax.vjp(f, p)[1](w))(point, weights)[0]
     ends = [_moved(inputs, point, line, sign * STEP) for sign in (1, -1)]
     high, low = (_floats(truth(reference, e)) for e in ends)
     expected = [(h - lo) / (2 * STEP) for h, lo in zip(high, low, strict=True)]
@@ -129,8 +129,9 @@ def _nudged(tree: Any) -> Any:
     rng = np.random.default_rng(11)
 
     def one(x):
-        floating = isinstance(x, np.ndarray) and x.dtype.kind == "f"
-        return x + NUDGE * rng.uniform(0.2, 1, x.shape) * (np.abs(x) + 0.1) if floating else x
+        if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
+            return x
+        return x + NUDGE * rng.uniform(0.2, 1, x.shape) * (np.abs(x) + 0.1)
 
     return jax.tree.map(one, tree)
 

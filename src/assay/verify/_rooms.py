@@ -4,7 +4,6 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from assay import _check
@@ -47,6 +46,7 @@ def grid() -> np.ndarray:
     return np.concatenate([small, magnitudes, -magnitudes, limits])
 
 
+# Values on the whole line, derivatives where differences can speak.
 WHOLE_LINE = {"x": Draw(lambda _: grid())}
 NEAR_ZERO = {"x": Draw(lambda rng: rng.uniform(-6, 6, 37))}
 
@@ -59,7 +59,7 @@ def mirror_of(room: str, name: str) -> Callable:
 def cases_of(room: str, mirror: Callable) -> list[dict[str, Draw]]:
     """The inputs that a mirror states; activations of one array have a standard grid."""
     stated = getattr(mirror, "cases", [])
-    return stated or ([WHOLE_LINE] if room == "activations" else [])
+    return stated or ([NEAR_ZERO, WHOLE_LINE] if room == "activations" else [])
 
 
 def facts_of(mirror: Callable) -> dict[str, Any]:
@@ -73,8 +73,9 @@ def source_of(mirror: Callable) -> str:
     module = getattr(mirror, "__module__", "") or ""
     if stated:
         return stated
+    module = module.replace("jax._src.nn", "jax.nn")
     for public in ("jax.nn", "optax", "sklearn", "flax", "scipy", "torch"):
-        if module.startswith(public) or module.startswith("jax._src.nn") and public == "jax.nn":
+        if module.startswith(public):
             return public
     return "formula in NumPy"
 
@@ -83,14 +84,16 @@ def row(room: str, name: str) -> Row:
     """Compare one function; an exception is a failed row that says what happened."""
     mirror = mirror_of(room, name)
     bound = float(facts_of(mirror).get("ulp", BOUNDS[room]))
+    about = room, name, source_of(mirror)
     try:
-        found, note = _find(room, name, mirror), facts_of(mirror).get("why", "")
+        found = _find(room, name, mirror)
     except Exception as error:  # the table must be finished, and exit 1
         note = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-        return Row(room, name, source_of(mirror), float("inf"), bound, None, False, note)
+        return Row(*about, float("inf"), bound, None, False, note)
     slope_ok = found.gradient is None or found.gradient <= GRADIENT_BOUND
     ok = found.ulp <= bound and slope_ok
-    return Row(room, name, source_of(mirror), found.ulp, bound, found.gradient, ok, note)
+    note = facts_of(mirror).get("why", "")
+    return Row(*about, found.ulp, bound, found.gradient, ok, note)
 
 
 def _find(room: str, name: str, mirror: Callable) -> _function.Found:
@@ -100,19 +103,11 @@ def _find(room: str, name: str, mirror: Callable) -> _function.Found:
         return _property(ours, mirror)
     cases, rows = cases_of(room, mirror), facts.get("rows", room == "layers")
     if not cases:
-        _check.fail(f"assay verify {room}.{name}", "its mirror must state @given", "none")
-    found = _function.compare(
-        ours,
-        mirror,
-        cases,
-        rows=rows,
-        differentiate=facts.get("gradient", True) and cases[0] is not WHOLE_LINE,
+        _check.fail(f"verify {room}.{name}", "its mirror must state @given", "none")
+    differentiate = facts.get("gradient", True)
+    return _function.compare(
+        ours, mirror, cases, rows=rows, differentiate=differentiate
     )
-    if cases[0] is WHOLE_LINE and facts.get("gradient", True):
-        near = _function.draw(NEAR_ZERO)
-        slope = _function.gradient(ours, mirror, NEAR_ZERO, near)
-        return found._replace(gradient=slope)
-    return found
 
 
 def _property(ours: Callable, mirror: Callable) -> _function.Found:
@@ -133,8 +128,3 @@ def rows(rooms: Iterable[str] | None = None) -> Iterator[Row]:
         _check.choice("assay verify", "room", room, known)
         for name in discover(room):
             yield row(room, name)
-
-
-def as_dicts(found: Iterable[Row]) -> list[dict[str, Any]]:
-    """Rows for machines."""
-    return [jax.tree.map(lambda x: x, r._asdict()) for r in found]
