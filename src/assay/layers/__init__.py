@@ -6,6 +6,13 @@ what is random takes a ``key``; state that changes is returned. Half precision i
 computed in float32 and rounded once.
 """
 
+from assay.layers._conv import conv as conv
+from assay.layers._conv import depthwise_conv as depthwise_conv
+from assay.layers._conv import fft_conv as fft_conv
+from assay.layers._conv import grouped_conv as grouped_conv
+from assay.layers._conv import pointwise_conv as pointwise_conv
+from assay.layers._conv import separable_conv as separable_conv
+from assay.layers._conv import spatially_separable_conv as spatially_separable_conv
 from assay.layers._dense import dense as dense
 from assay.layers._dense import flatten as flatten
 from assay.layers._dense import residual as residual
@@ -22,6 +29,10 @@ from assay.layers._normalization import BatchStats as BatchStats
 from assay.layers._normalization import batch_norm as batch_norm
 from assay.layers._normalization import batch_norm_inference as batch_norm_inference
 from assay.layers._normalization import layer_norm as layer_norm
+from assay.layers._pooling import avg_pool as avg_pool
+from assay.layers._pooling import global_avg_pool as global_avg_pool
+from assay.layers._pooling import global_max_pool as global_max_pool
+from assay.layers._pooling import max_pool as max_pool
 from assay.layers._recurrent import GRUParams as GRUParams
 from assay.layers._recurrent import LSTMCarry as LSTMCarry
 from assay.layers._recurrent import LSTMParams as LSTMParams

@@ -1,0 +1,255 @@
+"""Convolutions in 1-d, 2-d and 3-d: the rank of the kernel says which.
+
+A deep learning convolution is a cross-correlation: the kernel is not flipped.
+`x` is (*batch, *spatial, channels). `padding` is "SAME", "VALID", "CAUSAL" (the
+output at t sees inputs up to t), a number for both sides of every axis, or a pair
+(low, high) an axis; `strides` and `dilation` are a number or one an axis.
+"""
+
+from math import prod
+
+import jax.numpy as jnp
+
+from assay import _check, _geometry
+from assay.layers import _conv_forms
+from assay.typing import Array, Float
+
+Features = Float[Array, "*batch_and_space c"]
+Result = Float[Array, "*batch_and_space_out o"]
+
+
+def conv(
+    x: Features,
+    kernel: Float[Array, "*window c o"],
+    bias: Float[Array, " o"] | None = None,
+    *,
+    strides: _geometry.PerAxis = 1,
+    padding: _geometry.Padding = "VALID",
+    dilation: _geometry.PerAxis = 1,
+) -> Result:
+    """y[t, o] = Σₖ Σᵢ x[s·t + d·k, i] · kernel[k, i, o] + bias[o].
+
+    >>> conv(jnp.arange(5.0)[:, None], jnp.array([1.0, 0.0, -1.0])[:, None, None])[:, 0]
+    Array([-2., -2., -2.], dtype=float32)
+
+    LeCun et al. 1998, Gradient-based learning applied to document recognition.
+    """
+    rank = _kernel_rank("conv", x, kernel)
+    if x.shape[-1] != kernel.shape[-2]:
+        got = f"x.shape={x.shape}, kernel.shape={kernel.shape}"
+        must = "the kernel must have as many inputs (axis -2) as x has channels"
+        _check.fail("conv", must, got, "For groups use grouped_conv.")
+    w = _window("conv", x, kernel, strides, padding, dilation)
+    return _apply("conv", x, kernel, bias, w, rank)
+
+
+def grouped_conv(
+    x: Features,
+    kernel: Float[Array, "*window i o"],
+    bias: Float[Array, " o"] | None = None,
+    *,
+    strides: _geometry.PerAxis = 1,
+    padding: _geometry.Padding = "VALID",
+    dilation: _geometry.PerAxis = 1,
+) -> Result:
+    """c / i convolutions side by side, each from i channels to its share of the o.
+
+    The number of groups is read off the kernel: channels of x / inputs of the kernel.
+
+    >>> x = jnp.array([[1.0, 2.0, 3.0, 4.0]])
+    >>> grouped_conv(x, jnp.ones((1, 2, 2)))
+    Array([[3., 7.]], dtype=float32)
+
+    Krizhevsky et al. 2012, ImageNet classification with deep networks.
+    """
+    rank = _kernel_rank("grouped_conv", x, kernel)
+    c, (i, o) = x.shape[-1], kernel.shape[-2:]
+    if not i or c % i or o % max(c // i, 1):
+        must = (
+            "kernel inputs (axis -2) must divide the channels, and groups the outputs"
+        )
+        got = f"x.shape={x.shape}, kernel.shape={kernel.shape}"
+        _check.fail("grouped_conv", must, got)
+    w = _window("grouped_conv", x, kernel, strides, padding, dilation)
+    return _apply("grouped_conv", x, kernel, bias, w, rank)
+
+
+def depthwise_conv(
+    x: Features,
+    kernel: Float[Array, "*window 1 o"],
+    bias: Float[Array, " o"] | None = None,
+    *,
+    strides: _geometry.PerAxis = 1,
+    padding: _geometry.Padding = "VALID",
+    dilation: _geometry.PerAxis = 1,
+) -> Result:
+    """y[t, c·m + j] = Σₖ x[s·t + d·k, c] · kernel[k, 0, c·m + j]: m filters a channel.
+
+    >>> depthwise_conv(jnp.ones((3, 2)), jnp.array([[[1.0, 10.0]], [[2.0, 20.0]]]))
+    Array([[ 3., 30.],
+           [ 3., 30.]], dtype=float32)
+
+    Howard et al. 2017, MobileNets, arXiv:1704.04861.
+    """
+    rank = _kernel_rank("depthwise_conv", x, kernel)
+    if kernel.shape[-2] != 1 or kernel.shape[-1] % max(x.shape[-1], 1):
+        must = "kernel must be (*window, 1, channels · multiplier)"
+        got = f"x.shape={x.shape}, kernel.shape={kernel.shape}"
+        _check.fail("depthwise_conv", must, got)
+    w = _window("depthwise_conv", x, kernel, strides, padding, dilation)
+    return _apply("depthwise_conv", x, kernel, bias, w, rank)
+
+
+def pointwise_conv(
+    x: Features,
+    kernel: Float[Array, "c o"],
+    bias: Float[Array, " o"] | None = None,
+) -> Result:
+    """y[…, o] = Σᵢ x[…, i] · kernel[i, o] + bias[o]: a 1×1 convolution of any rank.
+
+    >>> pointwise_conv(jnp.ones((2, 2, 3)), jnp.ones((3, 1)))[..., 0]
+    Array([[3., 3.],
+           [3., 3.]], dtype=float32)
+
+    Lin et al. 2013, Network in network, arXiv:1312.4400.
+    """
+    if jnp.ndim(kernel) != 2 or jnp.ndim(x) < 1 or x.shape[-1] != kernel.shape[0]:
+        must = "kernel must be (channels of x, outputs)"
+        got = f"x.shape={jnp.shape(x)}, kernel.shape={jnp.shape(kernel)}"
+        _check.fail("pointwise_conv", must, got)
+    rows = jnp.reshape(x, (prod(x.shape[:-1]), 1, x.shape[-1]))
+    w = _geometry.Window((1,), (1,), ((0, 0),), (1,))
+    y = _apply("pointwise_conv", rows, kernel[None], bias, w, 1)
+    return y.reshape(*x.shape[:-1], kernel.shape[-1])
+
+
+def separable_conv(
+    x: Features,
+    depthwise: Float[Array, "*window 1 m"],
+    pointwise: Float[Array, "m o"],
+    bias: Float[Array, " o"] | None = None,
+    *,
+    strides: _geometry.PerAxis = 1,
+    padding: _geometry.Padding = "VALID",
+) -> Result:
+    """pointwise(depthwise(x)): space and channels convolved one after the other.
+
+    >>> separable_conv(jnp.ones((3, 2)), jnp.ones((2, 1, 2)), jnp.ones((2, 1)))
+    Array([[4.],
+           [4.]], dtype=float32)
+
+    Chollet 2017, Xception, arXiv:1610.02357.
+    """
+    between = depthwise_conv(x, depthwise, strides=strides, padding=padding)
+    return pointwise_conv(between, pointwise, bias)
+
+
+def spatially_separable_conv(
+    x: Float[Array, "*batch h w c"],
+    column: Float[Array, " k"],
+    row: Float[Array, " m"],
+    *,
+    strides: _geometry.PerAxis = 1,
+    padding: _geometry.Padding = "VALID",
+) -> Float[Array, "*batch h_out w_out c"]:
+    """The rank-1 kernel column ⊗ row, applied to every channel in two passes.
+
+    k + m multiplications a pixel instead of k · m.
+
+    >>> x = jnp.arange(9.0).reshape(3, 3, 1)
+    >>> smooth, slope = jnp.array([1.0, 2.0, 1.0]), jnp.array([-1.0, 0.0, 1.0])
+    >>> spatially_separable_conv(x, smooth, slope).item()  # Sobel's kernel
+    8.0
+    """
+    who = "spatially_separable_conv"
+    _check.rank_at_least(who, "x", x, 3, "(*batch, height, width, channels)")
+    if jnp.ndim(column) != 1 or jnp.ndim(row) != 1:
+        got = f"{jnp.shape(column)} and {jnp.shape(row)}"
+        _check.fail(who, "column and row must be vectors", got)
+    k, m, c = column.shape[0], row.shape[0], x.shape[-1]
+    w = _geometry.window(who, x.shape[-3:-1], (k, m), strides=strides, padding=padding)
+    _geometry.output_sizes(who, x.shape[-3:-1], w)
+    down = jnp.broadcast_to(jnp.reshape(column, (k, 1, 1, 1)), (k, 1, 1, c))
+    across = jnp.broadcast_to(jnp.reshape(row, (1, m, 1, 1)), (1, m, 1, c))
+    (s, t), (top, left) = w.strides, w.pads
+    x = depthwise_conv(x, down, strides=(s, 1), padding=(top, (0, 0)))
+    return depthwise_conv(x, across, strides=(1, t), padding=((0, 0), left))
+
+
+def fft_conv(
+    x: Features,
+    kernel: Float[Array, "*window c o"],
+    bias: Float[Array, " o"] | None = None,
+    *,
+    padding: _geometry.Padding = "VALID",
+) -> Result:
+    """F⁻¹(F(x) · conj(F(kernel))) + bias: `conv` by way of the frequencies.
+
+    The same numbers as `conv` to rounding, relative to the largest of them; pays for
+    kernels as wide as their input.
+
+    >>> fft_conv(jnp.arange(5.0)[:, None], jnp.ones((3, 1, 1)))[:, 0].round(4).tolist()
+    [3.0, 6.0, 9.0]
+    """
+    rank = _kernel_rank("fft_conv", x, kernel)
+    if x.shape[-1] != kernel.shape[-2]:
+        must = "the kernel must have as many inputs (axis -2) as x has channels"
+        got = f"x.shape={x.shape}, kernel.shape={kernel.shape}"
+        _check.fail("fft_conv", must, got)
+    w = _window("fft_conv", x, kernel, 1, padding, 1)
+    out = _geometry.output_sizes("fft_conv", x.shape[-rank - 1 : -1], w)
+    flat, kernel, bias, dtype = _prepared("fft_conv", x, kernel, bias, rank)
+    padded = jnp.pad(flat, ((0, 0), *w.pads, (0, 0)))
+    # No zeros beyond the padding: what wraps around lies outside the valid part.
+    sizes = padded.shape[1:-1]
+    there = jnp.fft.rfftn(padded, axes=range(1, rank + 1))
+    filters = jnp.conj(jnp.fft.rfftn(kernel, sizes, axes=range(rank)))
+    product = jnp.einsum("n...i,...io->n...o", there, filters)
+    y = jnp.fft.irfftn(product, sizes, axes=range(1, rank + 1))
+    y = y[(slice(None), *(slice(n) for n in out))]
+    y = y if bias is None else y + jnp.broadcast_to(bias, y.shape)
+    return y.astype(dtype).reshape(*x.shape[: -rank - 1], *y.shape[1:])
+
+
+def _kernel_rank(who: str, x, kernel) -> int:
+    """How many spatial axes the kernel has, when it and x fit together."""
+    _check.floating(who, x=x, kernel=kernel)
+    rank = jnp.ndim(kernel) - 2
+    if rank not in (1, 2, 3):
+        must = "kernel must be (*window, inputs, outputs) with 1 to 3 spatial axes"
+        _check.fail(who, must, f"kernel.shape={jnp.shape(kernel)}")
+    layout = f"(*batch, {rank} spatial, channels)"
+    _check.rank_at_least(who, "x", x, rank + 1, layout)
+    return rank
+
+
+def _window(who, x, kernel, strides, padding, dilation) -> _geometry.Window:
+    rank = kernel.ndim - 2
+    return _geometry.window(
+        who,
+        x.shape[-rank - 1 : -1],
+        kernel.shape[:-2],
+        strides=strides,
+        padding=padding,
+        dilation=dilation,
+    )
+
+
+def _prepared(who: str, x, kernel, bias, rank: int):
+    """One batch axis, and at least float32: half precision is rounded once."""
+    if bias is not None and jnp.shape(bias) != (kernel.shape[-1],):
+        must = f"bias must have the shape ({kernel.shape[-1]},) of the outputs"
+        _check.fail(who, must, f"bias.shape={jnp.shape(bias)}")
+    dtype = jnp.result_type(x)
+    wide = jnp.promote_types(dtype, jnp.float32)
+    flat = jnp.reshape(x, (prod(x.shape[: -rank - 1]), *x.shape[-rank - 1 :]))
+    bias = None if bias is None else jnp.asarray(bias).astype(wide)
+    return flat.astype(wide), jnp.asarray(kernel).astype(wide), bias, dtype
+
+
+def _apply(who, x, kernel, bias, w: _geometry.Window, rank: int):
+    _geometry.output_sizes(who, x.shape[-rank - 1 : -1], w)
+    flat, kernel, bias, dtype = _prepared(who, x, kernel, bias, rank)
+    groups = x.shape[-1] // max(kernel.shape[-2], 1)
+    y = _conv_forms.convolution(w, groups)(flat, kernel, bias)
+    return y.astype(dtype).reshape(*x.shape[: -rank - 1], *y.shape[1:])
