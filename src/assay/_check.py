@@ -13,7 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 
 
-def fail(who: str, must: str, got: Any, todo: str = "", *, kind=ValueError) -> NoReturn:
+def fail(
+    who: str,
+    must: str,
+    got: Any,
+    todo: str = "",
+    *,
+    kind: type[Exception] = ValueError,
+) -> NoReturn:
     """Raise `kind` with the house's sentence."""
     raise kind(f"{who}: {must}; got {got}." + (f" {todo}" if todo else ""))
 

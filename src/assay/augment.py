@@ -46,14 +46,15 @@ def random_crop(
     image = jnp.pad(
         jnp.asarray(image), ((padding, padding), (padding, padding), (0, 0))
     )
-    size = (size, size) if isinstance(size, int) else tuple(size)
-    if any(s > n for s, n in zip(size, image.shape, strict=False)):
-        must = f"size must fit into the padded image {image.shape[:2]}"
-        _check.fail("random_crop", must, size, "Raise padding.")
-    high = jnp.array([n - s + 1 for n, s in zip(image.shape, size, strict=False)])
+    h, w = (size, size) if isinstance(size, int) else size
+    rows, columns, channels = image.shape
+    if h > rows or w > columns:
+        must = f"size must fit into the padded image {(rows, columns)}"
+        _check.fail("random_crop", must, (h, w), "Raise padding.")
+    high = jnp.array([rows - h + 1, columns - w + 1])
     corner = jax.random.randint(key, (2,), jnp.zeros_like(high), high)
     start = (corner[0], corner[1], jnp.zeros_like(corner[0]))
-    return lax.dynamic_slice(image, start, (*size, image.shape[2]))
+    return lax.dynamic_slice(image, start, (h, w, channels))
 
 
 def random_shift(
@@ -66,4 +67,5 @@ def random_shift(
     (1, 3, 1)
     """
     _check.rank_at_least("random_shift", "image", image, 3, "(h, w, c)")
-    return random_crop(image, jnp.shape(image)[:2], key=key, padding=limit)
+    h, w, _ = jnp.shape(image)
+    return random_crop(image, (h, w), key=key, padding=limit)

@@ -146,8 +146,10 @@ def digits(*, size: int = 8) -> Dataset:
     pixels, y = load_digits(return_X_y=True)
     x = np.asarray(pixels / 16, np.float32).reshape(-1, 8, 8, 1)
     x, y = x if size == 8 else enlarge(x, size), y.astype(np.int32)
-    a, b, c, d = train_test_split(x, y, test_size=0.2, stratify=y, random_state=0)
-    return Dataset((a, c), (b, d))
+    rows = np.arange(len(y))
+    how: Any = {"test_size": 0.2, "stratify": y, "random_state": 0}
+    train, test = (np.asarray(part) for part in train_test_split(rows, **how))
+    return Dataset((x[train], y[train]), (x[test], y[test]))
 
 
 def enlarge(images: Any, size: int) -> np.ndarray:

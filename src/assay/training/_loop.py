@@ -99,11 +99,13 @@ def _epochs(run: Callable, rule: Rule, carry: Carry, o: Options, bar: Bar) -> Fi
                 break
     except KeyboardInterrupt:
         stop = Stop.interrupted
-    kept = (carry.params, carry.state)
+    params, state = carry.params, carry.state
     if best is not None and best.seen > 0:
-        kept = best.kept
+        params, state = best.kept
     epochs = len(history.get("loss", ()))
-    return Fitted(*kept, carry.opt_state, history, stop, epochs, seconds[:epochs])
+    return Fitted(
+        params, state, carry.opt_state, history, stop, epochs, seconds[:epochs]
+    )
 
 
 def _tell(epoch: int, logs: dict, seconds: list[float], o: Options, bar: Bar) -> None:
