@@ -125,7 +125,9 @@ def has_second_derivatives(f: Callable, inputs: dict) -> None:
 
         @jax.jit
         def bend(m):
-            along = lambda v: jax.jvp(jax.grad(scalar), (m,), (v,))[1]
+            def along(v):
+                return jax.jvp(jax.grad(scalar), (m,), (v,))[1]
+
             return _inner(along(a), b), _inner(along(b), a)
 
         one, other = bend(moving)

@@ -55,6 +55,6 @@ def norm(leaves: list) -> float:
 
 
 def relative(got: list, true: list) -> float:
-    """‖got − true‖ / ‖true‖ over all leaves; the plain distance where the truth is 0."""
+    """‖got − true‖ / ‖true‖ over all leaves; ‖got‖ where the truth is 0."""
     off = norm([np.asarray(g) - np.asarray(t) for g, t in zip(got, true, strict=True)])
     return off / (norm(true) or 1.0)

@@ -57,7 +57,7 @@ def mirror_of(room: str, name: str) -> Callable:
 
 
 def cases_of(room: str, mirror: Callable) -> list[dict[str, Draw]]:
-    """The inputs that a mirror states; activations of one array have a standard grid."""
+    """What the mirror states with @given; activations of one array have a grid."""
     stated = getattr(mirror, "cases", [])
     return stated or ([NEAR_ZERO, WHOLE_LINE] if room == "activations" else [])
 
