@@ -53,12 +53,9 @@ def convolution(w: _geometry.Window, groups: int) -> Callable:
 
 def _choose(w: _geometry.Window, groups: int, x_shape, kernel_shape) -> Form:
     """The form for a CPU, measured on 2 cores with AVX-512 (benchmarks/README)."""
-    *window, i, o = kernel_shape
-    c = x_shape[-1]
+    c, o = x_shape[-1], kernel_shape[-1]
     still = all(s == 1 for s in w.strides)
-    if i == c == 1 and o > 1:
-        groups = 1  # one channel: depthwise is dense
-    if groups == c and w.taps() <= 64:
+    if groups == c > 1 and w.taps() <= 64:
         return TAPS
     if groups > 1:
         return GROUPS if groups <= 32 else LAX

@@ -21,6 +21,8 @@ from assay.typing import Array, Float, Num
 
 Window = Sequence[int]
 
+FEW = 16  # channels up to which, on CPU, the batch is the axis that vectorizes
+
 
 def max_pool(
     x: Num[Array, "*batch_and_space c"],
@@ -146,7 +148,11 @@ def _max(w: _geometry.Window) -> Callable:
         return lax.reduce_window(x, _lowest(x.dtype), lax.max, *steps)
 
     def forward(x):
-        y = reduce(x)
+        def batch_last(x):
+            return jnp.swapaxes(reduce(jnp.swapaxes(x, 0, -1)), 0, -1)
+
+        cpu = batch_last if x.shape[-1] <= FEW else reduce
+        y = lax.platform_dependent(x, cpu=cpu, default=reduce)
         return y, y
 
     def backward(args, y, g):
@@ -164,7 +170,7 @@ def _max(w: _geometry.Window) -> Callable:
 
 def _max_pull(w: _geometry.Window, x, y, g):
     """Each window's cotangent, at the first place that holds its maximum."""
-    few = x.shape[-1] <= 16  # few channels: the batch is the axis that vectorizes
+    few = x.shape[-1] <= FEW
     if few:
         x, y, g = (jnp.swapaxes(a, 0, -1) for a in (x, y, g))
     free, parts = None, []
