@@ -1,5 +1,14 @@
 """References for the layers: loops in NumPy, one private file a kind."""
 
+from assay.verify.mirrors.layers._conv import conv as conv
+from assay.verify.mirrors.layers._conv import depthwise_conv as depthwise_conv
+from assay.verify.mirrors.layers._conv import fft_conv as fft_conv
+from assay.verify.mirrors.layers._conv import grouped_conv as grouped_conv
+from assay.verify.mirrors.layers._conv import pointwise_conv as pointwise_conv
+from assay.verify.mirrors.layers._conv import separable_conv as separable_conv
+from assay.verify.mirrors.layers._conv import (
+    spatially_separable_conv as spatially_separable_conv,
+)
 from assay.verify.mirrors.layers._dense import dense as dense
 from assay.verify.mirrors.layers._dense import flatten as flatten
 from assay.verify.mirrors.layers._dense import residual as residual
@@ -19,6 +28,10 @@ from assay.verify.mirrors.layers._normalization import (
     batch_norm_inference as batch_norm_inference,
 )
 from assay.verify.mirrors.layers._normalization import layer_norm as layer_norm
+from assay.verify.mirrors.layers._pooling import avg_pool as avg_pool
+from assay.verify.mirrors.layers._pooling import global_avg_pool as global_avg_pool
+from assay.verify.mirrors.layers._pooling import global_max_pool as global_max_pool
+from assay.verify.mirrors.layers._pooling import max_pool as max_pool
 from assay.verify.mirrors.layers._recurrent import bidirectional as bidirectional
 from assay.verify.mirrors.layers._recurrent import gru_cell as gru_cell
 from assay.verify.mirrors.layers._recurrent import (
