@@ -4,13 +4,14 @@ import io
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from rich.console import Console
 from rich.table import Table
 
 from assay import _check
 from assay.optim import Transform, apply_updates
 from assay.typing import PyTree
-from assay.verify import _shadow, _streams
+from assay.verify import _record, _shadow, _streams
 from assay.verify._record import Difference
 
 
@@ -39,13 +40,13 @@ class Report(NamedTuple):
     @property
     def first(self) -> Stream | None:
         """The stream that drove them apart soonest."""
-        wrong = [s for s in self.streams if s.apart.first is not None]
-        return min(wrong, key=lambda s: s.apart.first.step, default=None)
+        wrong = [(s.apart.first.step, s) for s in self.streams if s.apart.first]
+        return min(wrong, key=lambda pair: pair[0], default=(0, None))[1]
 
     @property
     def sentence(self) -> str:
         """The verdict in one sentence."""
-        if self.first is None:
+        if self.first is None or self.first.apart.first is None:
             mine = max((s.mine for s in self.streams), key=lambda d: d.relative)
             theirs = max((s.theirs for s in self.streams), key=lambda d: d.relative)
             return (
@@ -120,21 +121,25 @@ def optimizer(
     """
     _check.within("verify.optimizer", "steps", steps, 1, float("inf"))
     params = _streams.parameters() if params is None else params
-    tx = _shadow.shadow(mine, reference, tolerance=tolerance)
     rule = _shadow.rule64(reference, tolerance=tolerance)
 
     @jax.jit
-    def advance(gradients, state, p):
-        _, state = tx.update(gradients, state, p)
-        return state, apply_updates(p, state.last.theirs)
+    def advance(gradients, ours, theirs, p):
+        with _record.relaxed():
+            u, ours = mine.update(gradients, ours, p)
+            r, theirs = reference.update(gradients, theirs, p)
+        return _shadow.Seen(gradients, p, u, r), ours, theirs, apply_updates(p, r)
 
     def walk(name):
-        p = jax.tree.map(jax.numpy.asarray, params)
-        state, beside = tx.init(p), rule.init(p)
+        p = jax.tree.map(jnp.asarray, params)
+        with _record.relaxed():
+            states = mine.init(p), reference.init(p)
+        beside = rule.init(p)
         for gradients in _streams.gradients(name, params, steps):
-            state, p = advance(gradients, state, p)
-            beside = rule.step(beside, state)
-        return Stream(name, *_shadow.rule_distances(beside, params))
+            seen, *states, p = advance(gradients, *states, p)
+            beside = rule.step(beside, seen)
+        found = _shadow.rule_distances(beside, params)
+        return Stream(name, found.mine, found.theirs, found.apart)
 
     return Report(tuple(map(walk, _streams.STREAMS)), steps, tolerance)
 

@@ -97,7 +97,7 @@ class Rule64(NamedTuple):
     """The rule evaluated in float64 beside a float32 run: `init` and `step`."""
 
     init: Callable  # params -> RuleState
-    step: Callable  # (RuleState, state of `shadow`) -> RuleState
+    step: Callable  # (RuleState, state of `shadow` or `Seen`) -> RuleState
 
 
 class RuleState(NamedTuple):
@@ -164,9 +164,10 @@ def rule64(reference: Transform, *, tolerance: float = TOLERANCE) -> Rule64:
             _record.note(state.apart, count, nearer, allowed),
         )
 
-    def step(state, shadowed):
+    def step(state, seen):
+        seen = seen if isinstance(seen, Seen) else _shadow_state(seen).last
         with jax.enable_x64(True):
-            return advance(state, _shadow_state(shadowed).last)
+            return advance(state, seen)
 
     return Rule64(init, step)
 

@@ -96,13 +96,13 @@ def _momentum(learning_rate, beta=0.9, nesterov=False):
     def init(params):
         return 0, jax.tree.map(np.zeros_like, params)
 
-    def update(gradients, state, params=None):
+    def update(updates, state, params=None):
         t, v = state
         rate = learning_rate(t) if callable(learning_rate) else learning_rate
-        v = jax.tree.map(lambda a, g: beta * a + rate * g, v, gradients)
+        v = jax.tree.map(lambda a, g: beta * a + rate * g, v, updates)
         step = v
         if nesterov:
-            step = jax.tree.map(lambda a, g: beta * a + rate * g, v, gradients)
+            step = jax.tree.map(lambda a, g: beta * a + rate * g, v, updates)
         return jax.tree.map(lambda a: -a, step), (t + 1, v)
 
     return optax.GradientTransformation(init, update)

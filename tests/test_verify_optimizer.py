@@ -1,0 +1,271 @@
+"""The prover of optimizers: right ones pass, wrong ones are named by step and leaf."""
+
+import json
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from assay import optim
+from assay.verify import _named, _optimizer, _record, _shadow
+
+STEPS = 30  # enough for every mutant below; the default is 100
+SMALL = {"kernel": np.ones((2, 3), np.float32), "scale": np.float32(0.5)}
+
+
+class State(NamedTuple):
+    """What a hand-written Adam carries."""
+
+    count: jax.Array
+    mu: dict
+    nu: dict
+
+
+def handwritten(
+    learning_rate=1e-3, b1=0.9, b2=0.999, eps=1e-8, *, inside=False, start=0, flip=""
+):
+    """Adam as users write it, with a mistake on request."""
+
+    def init(params):
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        return State(jnp.array(start), zeros, zeros)
+
+    def update(grads, state, params=None):
+        t = state.count + 1
+        mu = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.mu, grads)
+        nu = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g**2, state.nu, grads)
+
+        def leaf(path, m, v):
+            m, v = m / (1 - b1 ** t.astype(m.dtype)), v / (1 - b2 ** t.astype(v.dtype))
+            below = jnp.sqrt(v + eps) if inside else jnp.sqrt(v) + eps
+            sign = 1 if flip and flip in jax.tree_util.keystr(path) else -1
+            return sign * learning_rate * m / below
+
+        updates = jax.tree_util.tree_map_with_path(leaf, mu, nu)
+        return updates, State(t, mu, nu)
+
+    return optim.Transform(init, update)
+
+
+RIGHT = {
+    "handwritten": (handwritten(), optax.adam(1e-3)),
+    "adam": (optim.adam(1e-3), optax.adam(1e-3)),
+    "adam, b2 near 1": (optim.adam(1e-3, b2=0.99999), optax.adam(1e-3, b2=0.99999)),
+    "adam, rounded b2": (handwritten(b2=0.99999), optax.adam(1e-3, b2=0.99999)),
+    "sgd": (optim.sgd(0.1, 0.9, nesterov=True), optax.sgd(0.1, 0.9, nesterov=True)),
+    "rmsprop": (
+        optim.rmsprop(0.1, centered=True, momentum=0.9),
+        optax.rmsprop(0.1, centered=True, momentum=0.9),
+    ),
+    "adagrad": (optim.adagrad(0.1), optax.adagrad(0.1)),
+    "the reference itself": (optax.adamw(1e-3), optax.adamw(1e-3)),
+    "decayed": (
+        optim.chain(
+            optim.scale_by_adam(), optim.add_decayed_weights(1e-4), optim.scale(-1e-3)
+        ),
+        optax.adamw(1e-3),
+    ),
+    "at a constant rate": (optim.momentum(0.1), optax.sgd(0.1, 0.9)),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_optimizers_pass(name):
+    """No false alarm, whoever's rounding it is."""
+    _optimizer.optimizer(*RIGHT[name], params=SMALL).check()
+
+
+WRONG = {  # name: (mine, first step, first leaf or None for the first of all)
+    "eps inside the root": (handwritten(inside=True), 1, None),
+    "count one ahead": (handwritten(start=1), 1, None),
+    "count one behind": (handwritten(start=-1), 1, None),
+    "wrong b2": (handwritten(b2=0.996), 2, None),
+    "swapped betas": (handwritten(b1=0.999, b2=0.9), 2, None),
+    "wrong rate": (handwritten(1.001e-3), 1, None),
+    "one leaf uphill": (handwritten(flip="kernel"), 1, "kernel"),
+    "another leaf uphill": (handwritten(flip="scale"), 1, "scale"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_optimizers_are_caught(name):
+    """The first step and leaf of the mistake, in an AssertionError's sentence."""
+    mine, step, leaf = WRONG[name]
+    report = _optimizer.optimizer(mine, optax.adam(1e-3), params=SMALL, steps=STEPS)
+    first = report.first.apart.first
+    assert first.step == step
+    assert first.leaf == (leaf or "kernel")
+    with pytest.raises(AssertionError, match=f"first at step {step} in {first.leaf} "):
+        report.check()
+
+
+def test_a_schedule_tells_the_two_momenta_apart():
+    """The rate inside the velocity and outside differ from the first change on."""
+    rate = optim.piecewise_constant_schedule(0.1, {5: 0.1})
+    report = _optimizer.optimizer(
+        optim.momentum(rate), optax.sgd(rate, 0.9), params=SMALL, steps=STEPS
+    )
+    assert report.first.apart.first.step == 6
+
+
+def test_nan_and_missing_updates_are_differences():
+    """A NaN that the reference has not, or a leaf without an update, is far off."""
+    nan = optim.Transform(
+        lambda p: (), lambda g, s, p=None: (jax.tree.map(lambda x: x * jnp.nan, g), s)
+    )
+    report = _optimizer.optimizer(nan, optax.sgd(0.1), params=SMALL, steps=2)
+    assert report.first.apart.first.relative == np.inf
+    gap = _record.gap({"a": None, "b": None}, {"a": jnp.ones(2), "b": None})
+    assert gap.off.tolist() == [np.inf, 0]
+
+
+def test_the_report_prints_and_serialises():
+    """A table with a row a stream, and plain values for machines."""
+    good = _optimizer.optimizer(optim.adam(1e-3), optax.adam(1e-3), steps=3)
+    text = str(good)
+    assert "matches the reference" in text and "bursts" in text
+    machine = json.loads(json.dumps(good.as_dict()))
+    assert machine["matches"] and machine["streams"]["noise"]["mine"]["relative"] < 1e-6
+    bad = _optimizer.optimizer(optim.adam(2e-3), optax.adam(1e-3), steps=3)
+    assert "step 1, conv/kernel" in str(bad)
+    first = json.loads(json.dumps(bad.as_dict()))["streams"]["noise"]["apart"]["first"]
+    assert first["relative"] == pytest.approx(1, rel=1e-4)
+
+
+def test_my_own_parameters_in_my_own_precision():
+    """`params` may be any tree, of bfloat16 too: ULP are then of that format."""
+    params = {"w": jnp.ones((2, 3), jnp.bfloat16)}
+    tx = optim.sgd(0.3)
+    report = _optimizer.optimizer(tx, optax.sgd(0.3), params=params, steps=3)
+    worst = max(s.mine.ulp for s in report.streams)
+    assert 0 < worst <= 0.5
+
+
+# The shadow, while training ------------------------------------------------------
+
+
+def train(tx, steps=60, seed=0):
+    """A small regression; returns the parameters and every state."""
+    rng = np.random.default_rng(seed)
+    x = jnp.asarray(rng.standard_normal((16, 5)), jnp.float32)
+    y = jnp.asarray(rng.standard_normal((16, 2)), jnp.float32)
+    params = {"bias": jnp.zeros(2), "kernel": jnp.ones((5, 2))}
+
+    def loss(p):
+        bias = jnp.broadcast_to(p["bias"], y.shape)
+        return jnp.sum((jnp.tanh(x @ p["kernel"] + bias) - y) ** 2)
+
+    @jax.jit
+    def step(p, state):
+        updates, state = tx.update(jax.grad(loss)(p), state, p)
+        return optim.apply_updates(p, updates), state
+
+    state, states = tx.init(params), []
+    for _ in range(steps):
+        params, state = step(params, state)
+        states.append(state)
+    return params, states
+
+
+def test_the_shadow_changes_nothing():
+    """Training with a shadow is training with mine, bit for bit."""
+    alone, _ = train(optim.adam(1e-2))
+    watched, _ = train(_shadow.shadow(optim.adam(1e-2), optax.adam(1e-2)))
+    assert jax.tree.all(jax.tree.map(jnp.array_equal, alone, watched))
+
+
+def test_the_shadow_and_the_rule_measure_adam():
+    """Optax's second step is 1e-5 from the rule, ours never 1e-6."""
+    tx, rule = (
+        _shadow.shadow(optim.adam(1e-2), optax.adam(1e-2)),
+        _shadow.rule64(optax.adam(1e-2)),
+    )
+    params, states = train(tx, 300)
+    beside = rule.init(params)
+    for state in states:
+        beside = rule.step(beside, state)
+    found = _shadow.rule_distances(beside, params)
+    assert found.mine.relative < 1e-6
+    assert 5e-6 < found.theirs.relative < 2e-5 and found.theirs.step <= 4
+    assert found.apart.first is None
+    apart = _shadow.difference(states[-1], params)
+    assert apart.relative < 2e-5 and apart.leaf in ("bias", "kernel")
+
+
+def test_the_shadow_names_the_step_of_a_mistake():
+    """A rate that is wrong from the seventh update on is found at step 7."""
+    late = optim.piecewise_constant_schedule(1e-2, {6: 1.5})
+    tx = _shadow.shadow(optim.adam(late), optax.adam(1e-2))
+    params, states = train(tx, 10)
+    first = _shadow.difference(states[-1], params).first
+    assert (first.step, first.leaf) == (7, "bias")
+    assert first.relative == pytest.approx(0.5, rel=1e-3)
+
+
+def test_the_shadow_runs_in_scan_and_in_a_chain():
+    """One state structure from the start: scan carries it, Optax's chain holds it."""
+    tx = optax.chain(optax.clip(1.0), _shadow.shadow(optim.adam(0.1), optax.adam(0.1)))
+    params = {"w": jnp.ones(3)}
+    grads = {"w": jnp.linspace(-2, 2, 30).reshape(10, 3)}
+
+    def body(state, g):
+        updates, state = tx.update(g, state, params)
+        return state, updates
+
+    with _record.relaxed():
+        state, _ = jax.jit(lambda s: jax.lax.scan(body, s, grads))(tx.init(params))
+    found = _shadow.difference(state, params)
+    assert 0 < found.relative < 2e-5 and found.first is None
+
+
+def test_without_a_shadow_there_is_no_difference():
+    """The error says what is missing."""
+    with pytest.raises(TypeError, match="must hold that of a shadow"):
+        _shadow.difference(optim.adam(0.1).init(jnp.ones(2)), jnp.ones(2))
+
+
+def test_the_process_stays_in_float32():
+    """The float64 rule leaves no mode behind."""
+    rule = _shadow.rule64(optax.adam(0.1))
+    rule.init(jnp.ones(2))
+    assert jnp.asarray(1.0).dtype == jnp.float32
+
+
+# Names ---------------------------------------------------------------------------
+
+
+def test_names_are_ours_optax_or_a_module(tmp_path, monkeypatch):
+    """`adam`, `optax:adam`, and a file of the working directory."""
+    (tmp_path / "my_rules.py").write_text(
+        "from assay import optim\n\ndef mine(rate):\n    return optim.sgd(2 * rate)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    g = jnp.ones(2)
+    for name, expected in [("sgd", -0.5), ("optax:sgd", -0.5), ("my_rules:mine", -1)]:
+        tx = _named.named_transform(name, 0.5)
+        assert tx.update(g, tx.init(g), g)[0].tolist() == [expected] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("adm", "'adam'"),
+        ("optax:adamx", "'optax:adam"),
+        ("optx:adam", "'optax:adam'"),
+        ("assay.optim:rmspro", "'assay.optim:rmsprop'"),
+        ("no_such_module_at_all:f", "package.module:function"),
+    ],
+)
+def test_a_misspelt_name_is_answered_with_the_nearest(name, near):
+    """One sentence, with what was probably meant."""
+    with pytest.raises(ValueError, match=near):
+        _named.named_transform(name, 0.1)
+
+
+def test_a_name_must_make_a_transform():
+    """A function that returns something else is refused."""
+    with pytest.raises(TypeError, match=r"must return an \(init, update\) pair"):
+        _named.named_transform("math:sqrt", 4.0)
