@@ -38,6 +38,13 @@ def _positive(kind: type):
     return read
 
 
+def _whole(text: str) -> int:
+    if not text.isdigit():
+        must = f"must be a whole number, zero or more; got {text!r}"
+        raise argparse.ArgumentTypeError(must)
+    return int(text)
+
+
 def _parser() -> _Parser:
     about = "A functional deep learning kit for JAX, and its proofs."
     parser = _Parser(prog="assay", description=about, allow_abbrev=False)
@@ -59,7 +66,8 @@ def _add_train(commands) -> None:
     add("--schedule", default="cosine", help="cosine (default) or constant")
     add("--epochs", type=_positive(int), default=None, help="passes over the data")
     add("--batch-size", type=_positive(int), default=None, help="examples a step")
-    add("--seed", type=int, default=0, help="of weights, order and split (0)")
+    add("--seed", type=_whole, default=0, help="of weights, order and split (0)")
+    add("--shift", type=_whole, default=None, help="move images by up to SHIFT pixels")
     add(
         "--early-stopping",
         type=_positive(int),

@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,77 +11,72 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from assay import models, optim, verify
+from assay import augment, models, optim, verify
 from assay.cli import _sources, _zoo
 from assay.cli._words import UserError, blame, choose
 from assay.typing import PyTree
 
 SCHEDULES = ("cosine", "constant")
+SHIFT = 1  # pixels
 LARGE = 10_000  # rows: from here on larger batches and fewer epochs
 
 
 class Plan(NamedTuple):
     """What is trained, on what, by which rule, beside which reference, and where to."""
 
-    model: str
+    settings: dict[str, Any]  # what run.json keeps: enough to build the model again
+    source: _sources.Source
     apply: Callable
     params: PyTree
     state: PyTree
-    source: _sources.Source
     tx: optim.Transform  # the optimizer, shadowed by the reference if there is one
     rule: Any  # verify.Rule64 of the reference, or None
-    against: str | None
-    epochs: int
-    batch_size: int
+    steps: int  # of the whole run
     out: Path
-    settings: dict[str, Any]  # enough to build the model again
-
-    def steps(self) -> int:
-        """Steps of the whole run."""
-        return self.epochs * -(-len(self.source.train[0]) // self.batch_size)
 
 
 def make(args: argparse.Namespace) -> Plan:
     """Read the options; a UserError says what is wrong."""
-    schedule = choose("--schedule", args.schedule, SCHEDULES)
+    choose("--schedule", args.schedule, SCHEDULES)
     source = _sources.load(args.data, args.seed)
     model = args.model or _zoo.default_for(source.train[0].shape[1:])
     _zoo.kind_of(model)
     source = _prepare(model, source)
-    shape = source.train[0].shape[1:]
+    shape, rows = source.train[0].shape[1:], len(source.train[0])
     with blame(f"--model {model}"):
         net = _zoo.build(model, shape, source.classes, args.seed)
         apply, params, state = models.functional(net)
         _try_model(apply, params, state, source)
-    rows = len(source.train[0])
-    epochs = args.epochs or _default_epochs(rows, len(shape))
-    batch = min(args.batch_size or (64 if rows >= LARGE else 32), rows)
-    steps = epochs * -(-rows // batch)
-    rate = _rate(schedule, args.learning_rate, steps)
-    against = _reference(args)
-    tx, rule = _transform(args.optimizer, against, rate, params)
-    settings = {
+    settings = _settings(args, model, source)
+    steps = settings["epochs"] * (rows // settings["batch_size"])
+    rate = _rate(args.schedule, args.learning_rate, steps)
+    tx, rule = _transform(args.optimizer, settings["against"], rate, params)
+    apply, out = _moving(apply, settings["shift"]), _folder(args.out)
+    return Plan(settings, source, apply, params, state, tx, rule, steps, out)
+
+
+def _settings(args: argparse.Namespace, model: str, source: _sources.Source) -> dict:
+    """What run.json keeps: the options, and what they left open."""
+    rows, *shape = source.train[0].shape
+    batch = args.batch_size or (64 if rows >= LARGE else 32)
+    return {
         "model": model,
-        "shape": list(shape),
+        "shape": shape,
         "classes": source.classes,
-        "words": list(source.words),
-        "features": list(source.features),
+        "words": source.words,
+        "features": source.features,
         "scaling": source.scaling,
         "data": _absolute(args.data),
         "optimizer": args.optimizer,
-        "against": against,
+        "against": _reference(args),
         "learning_rate": args.learning_rate,
-        "schedule": schedule,
-        "epochs": epochs,
-        "batch_size": batch,
+        "schedule": args.schedule,
+        "epochs": args.epochs or _default_epochs(rows, len(shape)),
+        "batch_size": min(batch, rows),
+        "shift": _shift(args, model, source),
         "seed": args.seed,
         "early_stopping": args.early_stopping,
     }
-    out = _folder(args.out)
-    return Plan(
-        *(model, apply, params, state, source, tx, rule, against),
-        *(epochs, batch, out, settings),
-    )
 
 
 def _prepare(model: str, source: _sources.Source) -> _sources.Source:
@@ -101,6 +97,32 @@ def _try_model(apply, params, state, source) -> None:
     if logits.shape != (1, source.classes):
         want = (1, source.classes)
         raise UserError(f"outputs must have shape {want}; got {logits.shape}.")
+
+
+def _shift(args: argparse.Namespace, model: str, source: _sources.Source) -> int:
+    """Few images are shown a little moved each time; many need no such help."""
+    images = _zoo.kind_of(model).takes == "images"
+    if args.shift is None:
+        return SHIFT if images and len(source.train[0]) < LARGE else 0
+    if args.shift and not images:
+        raise UserError(f"--shift: {model} takes no images; leave it out.")
+    return args.shift
+
+
+def _moving(apply: Callable, limit: int) -> Callable:
+    """`apply` that sees each image moved at random by up to `limit` pixels."""
+    if limit == 0:
+        return apply
+
+    def moving(params, state, x, *, key=None, train=False):
+        if train:
+            key, own = jax.random.split(key)
+            move = partial(augment.random_shift, limit=limit)
+            each = jax.random.split(own, len(x))
+            x = jax.vmap(lambda image, k: move(image, key=k))(x, each)
+        return apply(params, state, x, key=key, train=train)
+
+    return moving
 
 
 def _default_epochs(rows: int, rank: int) -> int:
@@ -141,7 +163,9 @@ def _try_transform(tx: Any, params: PyTree) -> None:
         getattr(tx, "update", None)
     ):
         raise UserError(f"it must give a pair (init, update); got {tx!r}.")
-    updates = jax.eval_shape(lambda p: tx.update(p, tx.init(p), p)[0], params)
+    # JAX's own promotion: Optax does not run under the strict one.
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        updates = jax.eval_shape(lambda p: tx.update(p, tx.init(p), p)[0], params)
     if jax.tree.structure(updates) != jax.tree.structure(params):
         raise UserError("its updates must have the structure of the parameters.")
 

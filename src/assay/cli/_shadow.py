@@ -50,7 +50,7 @@ def tell(plan: Plan, result: dict[str, Any], say: Callable) -> None:
     """The greatest difference, where it was, and the verdict."""
     if "apart" not in result:
         return
-    mine, theirs = plan.settings["optimizer"], plan.against
+    mine, theirs = plan.settings["optimizer"], plan.settings["against"]
     say(f"\n{mine} beside {theirs} on the same gradients, greatest differences")
     say("relative to the largest entry of the update in that leaf:")
     rows = {
@@ -62,7 +62,7 @@ def tell(plan: Plan, result: dict[str, Any], say: Callable) -> None:
     for name, row in rows.items():
         say(f"  {name:<{wide}}  {_where(row)}")
     say(f"  (the rule: {theirs} evaluated in float64)")
-    say(_verdict(mine, theirs, result["first"], plan.steps()))
+    say(_verdict(mine, theirs, result["first"]))
 
 
 def _where(row: dict[str, Any]) -> str:
@@ -72,7 +72,7 @@ def _where(row: dict[str, Any]) -> str:
     return f"{size}, step {row['step']}, {row['leaf']}"
 
 
-def _verdict(mine: str, theirs: str, first: dict[str, Any] | None, steps: int) -> str:
+def _verdict(mine: str, theirs: str, first: dict[str, Any] | None) -> str:
     if first is None:
         return f"verdict: {mine} follows the rule of {theirs} at every step"
     return (

@@ -58,20 +58,21 @@ def _introduce(plan: Plan, say: Any) -> None:
     if source.validation is not None:
         parts.append(f"{len(source.validation[0]):,} to watch")
     parts.append(f"{len(source.test[0]):,} to test")
-    say(f"{plan.model}, {_plan.largest(plan.params):,} parameters, on {s['data']}")
+    say(f"{s['model']}, {_plan.largest(plan.params):,} parameters, on {s['data']}")
     say(", ".join(parts))
-    beside = f", beside {plan.against}" if plan.against else ""
+    beside = f", beside {s['against']}" if s["against"] else ""
     say(f"optimizer {s['optimizer']}{beside}")
-    say(
-        f"learning rate {s['learning_rate']:g} ({s['schedule']}), batches of "
-        f"{plan.batch_size}, seed {s['seed']}: {plan.steps():,} steps\n"
-    )
+    moved = f"; images moved by up to {s['shift']} pixels" if s["shift"] else ""
+    say(f"learning rate {s['learning_rate']:g} ({s['schedule']}){moved}")
+    count = f"{s['epochs']} epochs, {plan.steps:,} steps"
+    say(f"batches of {s['batch_size']}, seed {s['seed']}: {count}\n")
 
 
 def _fit(plan: Plan, witness: _shadow.Witness, args: Any, say: Any) -> training.Fitted:
     began = [time.perf_counter()]
 
     def on_epoch(epoch: int, row: dict[str, float]) -> None:
+        row = _ordered(row)
         if epoch == 1:
             say(_heading(row))
         now = time.perf_counter()
@@ -88,8 +89,9 @@ def _fit(plan: Plan, witness: _shadow.Witness, args: Any, say: Any) -> training.
         plan.tx,
         plan.source.train,
         key=jax.random.key(args.seed),
-        epochs=plan.epochs,
-        batch_size=plan.batch_size,
+        epochs=plan.settings["epochs"],
+        batch_size=plan.settings["batch_size"],
+        drop_last=True,
         validation=plan.source.validation,
         metrics=_runs.METRICS,
         early_stopping=stopping,
@@ -97,6 +99,12 @@ def _fit(plan: Plan, witness: _shadow.Witness, args: Any, say: Any) -> training.
         on_epoch=on_epoch,
         on_step=witness.on_step,
     )
+
+
+def _ordered(row: dict[str, Any]) -> dict[str, Any]:
+    """Loss and accuracy, then the same of the rows that are only watched."""
+    names = ("loss", "accuracy", "val_loss", "val_accuracy")
+    return {name: row[name] for name in names if name in row}
 
 
 def _heading(row: dict[str, float]) -> str:
@@ -112,7 +120,8 @@ def _judge(plan: Plan, fitted: training.Fitted) -> dict[str, Any]:
     )
     # The first epoch compiles; it says nothing of the speed.
     steady = fitted.seconds[1:] or fitted.seconds
-    rate = len(plan.source.train[0]) * len(steady) / sum(steady)
+    size, epochs = plan.settings["batch_size"], plan.settings["epochs"]
+    rate = plan.steps // epochs * size * len(steady) / sum(steady)
     return {
         "stop": fitted.stop.name,
         "epochs": fitted.epochs,
@@ -125,7 +134,7 @@ def _write(plan: Plan, fitted: training.Fitted, result: dict[str, Any]) -> list[
     """Every file whole; the picture where matplotlib is installed."""
     trees = {"params": fitted.params, "state": fitted.state}
     training.save_params(plan.out / _runs.PARAMS, trees)
-    _runs.write_text(plan.out / _runs.HISTORY, dump(fitted.history) + "\n")
+    _runs.write_text(plan.out / _runs.HISTORY, dump(_ordered(fitted.history)) + "\n")
     facts = {"assay": __version__, **plan.settings, "result": result}
     _runs.write_text(plan.out / _runs.SETTINGS, dump(facts) + "\n")
     files = [_runs.HISTORY, _runs.PARAMS, _runs.SETTINGS]
