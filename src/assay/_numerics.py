@@ -72,6 +72,11 @@ def is_double(x: Array) -> bool:
     return x.dtype == jnp.float64
 
 
+def magnitude(x: Array) -> Array:
+    """|x|, whose derivative at 0 is 0; that of jnp.abs is 1."""
+    return x * jnp.sign(x)
+
+
 def polynomial(x: Array, coefficients: Sequence[float]) -> Array:
     """Σ cₖ xᵏ by Horner's rule; c₀ first."""
     start, *rest = reversed(coefficients)

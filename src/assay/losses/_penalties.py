@@ -33,13 +33,15 @@ def _total(f: Callable, leaves: list[Array]) -> Array:
 def l1_penalty(params: PyTree, *, matching: str = ".*") -> Float[Array, ""]:
     """Σ |w| over the parameters whose path matches the regular expression.
 
+    The derivative at 0 is 0.
+
     >>> params = {"dense": {"kernel": jnp.array([1.0, -2.0]), "bias": jnp.ones(1)}}
     >>> float(l1_penalty(params, matching="kernel"))
     3.0
 
     Tibshirani 1996, doi:10.1111/j.2517-6161.1996.tb02080.x.
     """
-    return _total(jnp.abs, _matching("l1_penalty", params, matching))
+    return _total(_numerics.magnitude, _matching("l1_penalty", params, matching))
 
 
 def l2_penalty(params: PyTree, *, matching: str = ".*") -> Float[Array, ""]:

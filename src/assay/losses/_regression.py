@@ -50,7 +50,7 @@ def absolute_error(
     [0.5, 2.0]
     """
     e = _error("absolute_error", predictions, targets)
-    return _numerics.narrow(jnp.abs(e), predictions)
+    return _numerics.narrow(_numerics.magnitude(e), predictions)
 
 
 def huber_loss(
