@@ -124,24 +124,26 @@ def _standardized(x: Array, axes: tuple, eps: Scalar) -> tuple[Array, Array, Arr
     rest = jnp.sum(z, axes, keepdims=True) / n
     z = z - rest
     var = jnp.sum(jnp.square(z), axes, keepdims=True) / n
-    floor = jnp.finfo(z.dtype).tiny * 8  # 1/√0 · 0 would be nan where eps·unit² is 0
-    within = jnp.maximum(var + jnp.asarray(eps, z.dtype) * unit * unit, floor)
-    return z * jax.lax.rsqrt(within), (rough + rest) / unit, var / unit / unit
+    total = var + jnp.asarray(eps, z.dtype) * unit * unit
+    # A huge row of one value: eps has underflowed, and 1/√0 would make it nan.
+    varies = total > jnp.where(unit < 1, 2.0**-80, 0).astype(z.dtype)
+    y = z * jax.lax.rsqrt(jnp.where(varies, total, jnp.ones_like(total)))
+    return y, (rough + rest) / unit, var / unit / unit
 
 
 def _unit(x: Array, z: Array, axes: tuple) -> Array:
-    """1, or 2⁻⁸⁰ (float32) where a row reaches 2⁴⁸, whose square could overflow.
+    """1, or the inverse of a huge row's size (from 2⁴⁸ in float32), as a power of two.
 
-    In such a row eps is far below the rounding of x, so losing it changes nothing.
+    Its square would overflow, and eps is far below the rounding of its numbers.
     """
-    keep = [1 if a in axes else s for a, s in enumerate(x.shape)]
-    if x.dtype == jnp.float16:  # its largest number is 65504
-        return jnp.ones(keep, z.dtype)
-    exponent = int(jnp.finfo(z.dtype).maxexp)
+    kept = [1 if a in axes else s for a, s in enumerate(x.shape)]
+    if x.dtype == jnp.float16:  # whose largest number is 65504
+        return jnp.ones(kept, z.dtype)
+    facts = jnp.finfo(z.dtype)
     top = jax.lax.stop_gradient(jnp.max(jnp.abs(z), axes, keepdims=True, initial=0))
-    large = top > 2.0 ** (exponent * 3 // 8)
-    small = jnp.full_like(top, 2.0 ** -(exponent * 5 // 8))
-    return jnp.where(large, small, jnp.ones_like(top))
+    size = jax.lax.reduce_precision(top / 4, facts.nexp, 0)  # to a power of two
+    huge = (top > 2.0 ** (int(facts.maxexp) * 3 // 8)) & jnp.isfinite(top)
+    return jnp.where(huge, 1 / jnp.where(huge, size, jnp.ones_like(size)), 1)
 
 
 def _affine(
