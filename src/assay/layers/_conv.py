@@ -11,7 +11,7 @@ from math import prod
 import jax.numpy as jnp
 
 from assay import _check, _geometry
-from assay.layers import _conv_forms
+from assay.layers import _conv_forms, _precision
 from assay.typing import Array, Float
 
 Features = Float[Array, "*batch_and_space c"]
@@ -241,7 +241,7 @@ def _prepared(who: str, x, kernel, bias, rank: int):
         must = f"bias must have the shape ({kernel.shape[-1]},) of the outputs"
         _check.fail(who, must, f"bias.shape={jnp.shape(bias)}")
     dtype = jnp.result_type(x)
-    wide = jnp.promote_types(dtype, jnp.float32)
+    wide = _precision.wide(dtype)
     flat = jnp.reshape(x, (prod(x.shape[: -rank - 1]), *x.shape[-rank - 1 :]))
     bias = None if bias is None else jnp.asarray(bias).astype(wide)
     return flat.astype(wide), jnp.asarray(kernel).astype(wide), bias, dtype

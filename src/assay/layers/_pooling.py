@@ -17,6 +17,7 @@ from jax import lax
 
 from assay import _check, _geometry
 from assay.autodiff import with_backward
+from assay.layers import _precision
 from assay.typing import Array, Float, Num
 
 Window = Sequence[int]
@@ -59,7 +60,7 @@ def avg_pool(
     _check.floating("avg_pool", x=x)
     w, rank = _window("avg_pool", x, window, strides, padding)
     flat = _one_batch(x, rank)
-    wide = jnp.promote_types(flat.dtype, jnp.float32)
+    wide = _precision.wide(flat.dtype)
     y = _sum(w)(flat.astype(wide))
     counts = np.full((), w.taps())
     if not count_include_pad:
@@ -93,7 +94,7 @@ def global_avg_pool(
     """
     _check.floating("global_avg_pool", x=x)
     rows = _rows("global_avg_pool", x, spatial)
-    wide = jnp.promote_types(rows.dtype, jnp.float32)
+    wide = _precision.wide(rows.dtype)
     return rows.mean(-2, dtype=wide).astype(rows.dtype)
 
 

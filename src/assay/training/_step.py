@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from assay import _check, optim
+from assay import _check, _numerics, optim
 from assay.typing import Array, Key, PyTree
 
 
@@ -75,7 +75,7 @@ def batch_loss(rule: Rule, params: PyTree, carry: Carry, batch: tuple, key: Key)
 
 def weighted_mean(each: Array, count: int, weight: Array | None = None):
     """(Σ wᵢ lᵢ / Σ wᵢ, Σ wᵢ) of one number per example, or of a mean already taken."""
-    wide = jnp.promote_types(each.dtype, jnp.float32)
+    wide = _numerics.wide(each).dtype
     if jnp.ndim(each) == 0:
         if weight is not None:
             must = "with weights, the loss must return one number per example"
