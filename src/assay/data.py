@@ -59,8 +59,8 @@ FOOTBALL = ("premier league on", "a friendly game", "not home", "man united play
 def students() -> Dataset:
     """15 students: hours of study and sleep -> passed; split 70/30 as in the lecture.
 
-    Its labels, as printed: (8, 6) fails and (3, 4) passes, against every neighbour.
-    Both are test rows: who learns the rule scores 0.6, the accuracy that it prints.
+    The labels are those printed: (8, 6) fails and (3, 4) passes, against the trend.
+    Both are test rows, so a test accuracy of 1 would be luck.
 
     >>> students().train[0].shape, students().test[1].tolist()
     ((10, 2), [0, 1, 0, 1, 1])
