@@ -1,7 +1,7 @@
 """LeNet-5 in pure functions, with the lecture's shapes, reading handwritten digits.
 
 You should get: the lecture's table of shapes, 44,426 parameters, and a test accuracy
-above 0.95 after three epochs on 1,437 digits enlarged to 28x28.
+above 0.96 after five epochs on 1,437 digits enlarged to 28x28.
 """
 
 import os
@@ -26,7 +26,7 @@ from assay import (
 from assay.activations import relu
 
 picture = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()) / "lenet.png"
-epochs = 3
+epochs = 5
 rows = int(os.environ.get("ASSAY_STEPS", 0)) * 64 or None  # the tests take two batches
 
 
@@ -100,4 +100,4 @@ table = [(24, 24, 6), (12, 12, 6), (8, 8, 16), (4, 4, 16), (256,), (120,), (84,)
 assert shapes == table
 assert costs.parameters(params) == 44_426
 if rows is None:
-    assert accuracy > 0.95
+    assert accuracy > 0.96

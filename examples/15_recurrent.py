@@ -6,6 +6,7 @@ where LSTM and GRU answer right.
 """
 
 import os
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -22,11 +23,13 @@ h, hs = layers.recurrent(layers.rnn_cell, one, layers.zero_carry(one, x[0]), x)
 print("h =", hs[:, 0])
 
 # 2. Backpropagation through time: the product of the slopes, step by step backwards.
+before = jnp.concatenate([jnp.zeros(1), hs[:2, 0]])  # what W_h multiplied at each step
+slopes = 1 / jnp.cosh(x[:, 0] + before) ** 2  # tanh' (1 - h² cancels where h is near 1)
 by_hand, upstream = 0.0, 1.0  # d h_3 / d W_h
 for t in reversed(range(3)):
-    slope = upstream * (1 - hs[t, 0] ** 2)  # through the tanh
-    by_hand += slope * (hs[t - 1, 0] if t else 0.0)  # what W_h multiplied at this step
-    upstream = slope * 1.0  # through W_h, one step back in time
+    upstream = upstream * slopes[t]  # through the tanh
+    by_hand += upstream * before[t]  # W_h's share of this step
+    upstream = upstream * 1.0  # through W_h, one step back in time
 
 
 def last(w):
@@ -38,33 +41,31 @@ def last(w):
 auto = jax.grad(last)(jnp.ones((1, 1)))[0, 0]
 print(f"d h_3 / d W_h: {by_hand:.8f} by hand, {auto:.8f} by jax.grad")
 
-# 3. Remember the first input over 40 steps of noise. Cells: (params, carry, x).
-time, hidden, batch = 40, 32, 128
+# 3. Remember the sign of the first input over 40 steps of noise.
+time, hidden, batch = 40, 16, 64
 
 
-def start(key, gates, kind, *more):
-    """Weights of a cell with this many gates, and of the answer's dense layer."""
-    k1, k2, k3 = jax.random.split(key, 3)
-    kernel = initializers.glorot_uniform()(k1, (1, gates * hidden))
-    square = initializers.orthogonal()
-    blocks = [square(k, (hidden, hidden)) for k in jax.random.split(k2, gates)]
-    cell = kind(kernel, 0.7 * jnp.concatenate(blocks, axis=1), *more)
-    return {"cell": cell, "out": initializers.glorot_uniform()(k3, (hidden, 1))}
+def weights(key, kind, *gates):
+    """Kernels for this many gates, one bias value for each gate's units."""
+    k1, k2 = jax.random.split(key)
+    k = len(gates)
+    kernel = initializers.glorot_uniform()(k1, (1, k * hidden))
+    recurrent = 0.5 * initializers.glorot_normal()(k2, (hidden, k * hidden))
+    return kind(kernel, recurrent, jnp.repeat(jnp.array(gates), hidden))
 
 
-def gate(*values):
-    """One bias for each gate's units."""
-    return jnp.repeat(jnp.array(values, jnp.float32), hidden)
+def gru(*args):
+    return layers.GRUParams(*args, jnp.zeros(3 * hidden))  # its second bias
 
 
-# A forget gate that starts open (bias 3) is an option; the lecture never mentions it.
+# A forget gate that starts open (bias 3) is an option, which the lecture never lists.
+# GRUs come in two conventions: torch, Flax and cuDNN reset after the recurrent product,
+# the paper before it.
 networks = {
-    "rnn": (layers.rnn_cell, (1, layers.RNNParams, gate(0))),
-    "lstm": (layers.lstm_cell, (4, layers.LSTMParams, gate(0, 3, 0, 0))),  # i f g o
-    "gru": (
-        layers.gru_cell,
-        (3, layers.GRUParams, gate(0, 3, 0), gate(0, 0, 0)),
-    ),  # r z n
+    "rnn": (layers.rnn_cell, layers.RNNParams, 0.0),
+    "lstm": (layers.lstm_cell, layers.LSTMParams, 0.0, 3.0, 0.0, 0.0),  # i f g o
+    "gru, after": (layers.gru_cell, gru, 0.0, 3.0, 0.0),  # r z n
+    "gru, before": (layers.gru_reset_before_cell, gru, 0.0, 3.0, 0.0),
 }
 
 
@@ -76,17 +77,17 @@ def example(key):
     return noise.at[:, 0, 0].set(2 * label - 1), label
 
 
-def logits(cell, params, x):
-    carry = layers.zero_carry(params["cell"], x[:, 0])
-    _, hs = layers.recurrent(cell, params["cell"], carry, x)  # (batch, time, hidden)
-    return layers.dense(hs[:, -1], params["out"])[:, 0]  # (batch,)
+def accuracy(cell, kind, *gates):
+    """Train on fresh examples, then test on some more."""
+    tx = optim.chain(optim.clip_by_global_norm(1.0), optim.adam(1e-2))
 
-
-def train(cell, params, key):
-    tx = optim.chain(optim.clip_by_global_norm(1.0), optim.adam(3e-3))
+    def logits(params, x):
+        carry = layers.zero_carry(params["cell"], x[:, 0])
+        _, hs = layers.recurrent(cell, params["cell"], carry, x)  # (batch, time, h)
+        return layers.dense(hs[:, -1], params["out"])[:, 0]  # (batch,)
 
     def loss(params, x, y):
-        return losses.sigmoid_binary_cross_entropy(logits(cell, params, x), y).mean()
+        return losses.sigmoid_binary_cross_entropy(logits(params, x), y).mean()
 
     def step(carry, key):
         params, state = carry
@@ -94,24 +95,22 @@ def train(cell, params, key):
         updates, state = tx.update(grads, state, params)
         return (optim.apply_updates(params, updates), state), None
 
-    keys = jax.random.split(key, steps)
-    return lax.scan(step, (params, tx.init(params)), keys)[0][0]
+    out = jnp.full((hidden, 1), 0.1)
+    params = {"cell": weights(jax.random.key(0), kind, *gates), "out": out}
+    keys = jax.random.split(jax.random.key(1), steps)
+    (params, _), _ = lax.scan(step, (params, tx.init(params)), keys)
+    x, y = example(jax.random.key(2))
+    return ((logits(params, x) > 0) == (y > 0.5)).mean()
 
 
 remembers = {}
-for name, (cell, recipe) in networks.items():
-    params = jax.jit(train, static_argnums=0)(
-        cell, start(jax.random.key(0), *recipe), jax.random.key(1)
-    )
-    x_test, y_test = example(jax.random.key(2))
-    right = (logits(cell, params, x_test) > 0) == (y_test > 0.5)
-    remembers[name] = float(right.mean())
-    print(f"{name:4s} remembers over {time} steps: accuracy {remembers[name]:.2f}")
+for name, network in networks.items():
+    remembers[name] = float(jax.jit(partial(accuracy, *network))())
+    print(f"{name:11s} remembers over {time} steps: accuracy {remembers[name]:.2f}")
 
 exact = jnp.array([0.7615941559557649, 0.9920455700292888, 0.9993185480009414])
 assert abs(hs[:, 0] - exact).max() < 1e-6
-assert abs(by_hand - auto) < 1e-7
+assert abs(by_hand / auto - 1) < 1e-5
 if "ASSAY_STEPS" not in os.environ:
-    assert (
-        remembers["rnn"] < 0.8 and remembers["lstm"] > 0.95 and remembers["gru"] > 0.95
-    )
+    assert remembers["rnn"] < 0.8
+    assert min(remembers[name] for name in list(networks)[1:]) > 0.95

@@ -1,7 +1,9 @@
 """The pass/fail network: the lecture trained it once, here 256 times at once by vmap.
 
-You should get: test accuracies all the way from 0 or 0.2 to 1.0 after the lecture's 200
-epochs. Its printed 0.6 is one draw out of this spread, and says little.
+You should get: test accuracies from 0.2 to 1.0 after the lecture's 200 epochs; the 0.6
+that it prints is one draw out of this spread, and says little. Even after 4,000 epochs
+nearly no start exceeds 0.8: in the lecture's table the student with 8 hours of study
+and 6 of sleep fails, against the trend, and is one of the five test rows.
 """
 
 import os
@@ -93,5 +95,5 @@ assert costs.parameters(params) == 21 * starts
 assert short.shape == (starts,)
 if "ASSAY_STEPS" not in os.environ:
     assert short.max() - short.min() >= 0.6  # where you start decides what you get
-    assert (jnp.isclose(short, 0.6)).any()  # and the lecture's number is among it
-    assert long.mean() > short.mean()
+    assert jnp.isclose(short, 0.6).sum() > 50  # and the lecture's number is common
+    assert long.mean() > short.mean() and (long < 0.9).mean() > 0.9

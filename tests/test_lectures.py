@@ -133,7 +133,7 @@ def test_inhibitory_input():
     w = jnp.array([1.0, 1.0], jnp.float32)
     for x, silent in itertools.product(BITS, BITS):
         y = layers.mcculloch_pitts(x, w, 1.0, inhibitory=silent)
-        assert y == (x.sum() >= 1 and silent.sum() == 0)
+        assert bool(y) == (x.sum() >= 1 and silent.sum() == 0)
 
 
 def test_football():
