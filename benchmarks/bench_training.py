@@ -71,9 +71,12 @@ def _in_order(params: dict) -> list[dict]:
     return [layer for name in sorted(params) for layer in _in_order(params[name])]
 
 
+NETWORKS = [mlp, lenet5]
+
+
 def rows(*, smoke: bool = False) -> Iterator[dict[str, Any]]:
     """One row a peer: samples a second, ours over theirs; or why it was skipped."""
-    for make in (mlp, lenet5):
+    for make in NETWORKS:
         task, model = make(128 if smoke else None)
         yield from race(task, model, 1 if smoke else 7, 1 if smoke else EPOCHS)
 

@@ -141,11 +141,20 @@ def test_predict_reads_csv_npy_and_npz(run, tmp_path, capsys):
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("model", ["lenet5", "gru"])
-def test_a_folder_of_images(images, model, tmp_path, capsys):
-    """IDX in, plain or compressed; images are enlarged, or read line by line."""
-    words = ["--data", str(images), "--model", model, "--epochs", "1", "--quiet"]
-    words += ["--against", "none"]
+@pytest.mark.parametrize(
+    "model, shape",
+    [("lenet5", (28, 28, 1)), ("mlp", (256,)), ("gru", (16, 16)), ("rnn", (16, 16))],
+)
+def test_every_model_takes_images_its_way(model, shape):
+    """Enlarged for convolutions, flat for dense layers, line by line for cells."""
+    from assay.cli import _zoo
+
+    assert _zoo.fit_inputs(model, np.ones((3, 16, 16, 1))).shape == (3, *shape)
+
+
+def test_a_folder_of_images(images, tmp_path, capsys):
+    """IDX in, plain or compressed, LeNet-5 without being asked."""
+    words = ["--data", str(images), "--epochs", "1", "--quiet", "--against", "none"]
     out = str(tmp_path / "run")
     assert main(["train", *words, "--out", out, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
