@@ -54,7 +54,8 @@ def convolution(w: _geometry.Window, groups: int) -> Callable:
 def _choose(w: _geometry.Window, groups: int, x_shape, kernel_shape) -> Form:
     """The form for a CPU, measured on 2 cores with AVX-512 (benchmarks/README)."""
     c, o = x_shape[-1], kernel_shape[-1]
-    still = all(s == 1 for s in w.strides)
+    if 0 in x_shape:
+        return LAX  # nothing to compute
     if groups == c > 1 and w.taps() <= 64:
         return TAPS
     if groups > 1:
@@ -67,7 +68,7 @@ def _choose(w: _geometry.Window, groups: int, x_shape, kernel_shape) -> Form:
         columns *= n
     # Few channels: LeNet's layers are 1.5 to 3.5 times faster, 64 channels 2 to 4
     # times slower. Beyond 64 MiB of columns the memory is what costs.
-    few = c <= 16 and o <= 32
+    few, still = c <= 16 and o <= 32, all(s == 1 for s in w.strides)
     return COLUMNS if few and still and columns <= 2**24 else LAX
 
 

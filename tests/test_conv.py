@@ -1,0 +1,236 @@
+"""What is special to convolutions: forms that agree, the past, batches, errors."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from assay import _geometry, layers
+from assay.layers import _conv_forms as forms
+
+
+@pytest.fixture
+def x64():
+    with jax.enable_x64(True):
+        yield
+
+
+def draw(*shape, seed=0, dtype=None):
+    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape), dtype)
+
+
+# form, channels, kernel inputs, outputs
+FORMS = {
+    "MATMUL": (3, 3, 4),
+    "COLUMNS": (3, 3, 4),
+    "TAPS": (3, 1, 6),
+    "GROUPS": (4, 2, 6),
+}
+WINDOWS = [
+    ((3,), 2, ((1, 2),), 2),
+    ((3, 2), 1, "VALID", 1),
+    ((3, 2), (1, 2), ((1, 2), (0, 1)), (2, 1)),
+    ((3, 2, 2), 1, "SAME", 1),
+]
+
+
+def relative(a, b):
+    pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    return max(float(abs(u - v).max() / abs(v).max()) for u, v in pairs)
+
+
+@pytest.mark.parametrize("size, strides, padding, dilation", WINDOWS)
+@pytest.mark.parametrize("name", FORMS)
+def test_each_form_equals_xlas_convolution(name, size, strides, padding, dilation, x64):
+    """Value and every cotangent, in float64, on whatever machine runs this."""
+    if name == "MATMUL":
+        size, padding = (1,) * len(size), "VALID"
+    form, (c, i, o) = getattr(forms, name), FORMS[name]
+    spatial = (9, 8, 7)[: len(size)]
+    w = _geometry.window(
+        "test", spatial, size, strides=strides, padding=padding, dilation=dilation
+    )
+    x, kernel, bias = draw(5, *spatial, c), draw(*size, i, o, seed=1), draw(o, seed=2)
+
+    @jax.jit
+    def both(x, kernel, bias):
+        y = forms.LAX.value(w, x, kernel, bias)
+        mine = form.value(w, x, kernel, bias), form.pull(w, x, kernel, bias, y)
+        return mine, (y, forms.LAX.pull(w, x, kernel, bias, y))
+
+    assert relative(*both(x, kernel, bias)) < 1e-13
+
+
+@pytest.mark.parametrize(
+    "c, i, o",
+    [(2, 2, 3), (3, 1, 3), (4, 2, 6), (20, 20, 40)],
+    ids=["columns", "taps", "groups", "lax"],
+)
+def test_hessian_vector_products_agree_with_the_definition(c, i, o, x64):
+    w = _geometry.window("test", (6, 5), (3, 2))
+    fast = forms.convolution(w, c // i)
+    x, kernel, bias = draw(3, 6, 5, c), draw(3, 2, i, o, seed=1), draw(o, seed=2)
+
+    def product(f):
+        def loss(kernel, x):
+            return jnp.sin(f(x, kernel, bias)).sum()
+
+        def slope(kernel, x):
+            return jax.grad(loss, (0, 1))(kernel, x)
+
+        return jax.jit(lambda k, x: jax.jvp(slope, (k, x), (jnp.cos(k), x * x)))
+
+    definition = product(lambda *a: forms.LAX.value(w, *a))(kernel, x)
+    assert relative(product(fast)(kernel, x), definition) < 1e-12
+
+
+def test_the_choice_of_forms():
+    def chosen(x, kernel, groups=1, **options):
+        rank = len(kernel) - 2
+        w = _geometry.window("test", x[-rank - 1 : -1], kernel[:-2], **options)
+        return forms._choose(w, groups, x, kernel)
+
+    assert chosen((64, 28, 28, 1), (5, 5, 1, 6)) is forms.COLUMNS
+    assert chosen((64, 28, 28, 64), (3, 3, 64, 64)) is forms.LAX
+    assert chosen((64, 28, 28, 64), (1, 1, 64, 64)) is forms.MATMUL
+    assert chosen((8, 28, 28, 32), (3, 3, 1, 32), groups=32) is forms.TAPS
+    assert chosen((8, 28, 28, 32), (3, 3, 8, 32), groups=4) is forms.GROUPS
+    assert chosen((8, 28, 28, 3), (7, 7, 3, 64), strides=2) is forms.LAX
+
+
+def test_causal_padding_does_not_see_the_future():
+    kernel = draw(3, 2, 4)
+    x = draw(9, 2, seed=1)
+
+    def y(x):
+        return layers.conv(x, kernel, padding="CAUSAL", dilation=2)
+
+    assert y(x).shape == (9, 4)
+    reads = jax.jacobian(y)(x)  # (time, 4, time, 2)
+    seen = np.asarray((reads != 0).any((1, 3)))
+    assert np.array_equal(seen, np.tril(seen)) and seen.diagonal().all()
+
+
+@pytest.mark.parametrize("name", ["conv", "depthwise_conv", "separable_conv"])
+def test_batch_axes_are_vmap_and_none_is_one_image(name):
+    weights = {
+        "conv": (draw(3, 2, 2, 5),),
+        "depthwise_conv": (draw(3, 2, 1, 4),),
+        "separable_conv": (draw(3, 2, 1, 4), draw(4, 5)),
+    }[name]
+    x = draw(2, 3, 7, 6, 2, seed=1)
+
+    def f(x):
+        return getattr(layers, name)(x, *weights, padding="SAME")
+
+    once = jax.jit(jax.vmap(jax.vmap(f)))(x)
+    np.testing.assert_allclose(jax.jit(f)(x), once, atol=1e-5)
+    np.testing.assert_allclose(jax.jit(f)(x[1, 2]), once[1, 2], atol=1e-5)
+
+
+def test_gradients_of_vmap_agree_with_gradients_of_a_batch():
+    x, kernel, bias = draw(4, 6, 5, 2), draw(3, 2, 2, 3, seed=1), draw(3, seed=2)
+
+    def batch(kernel, bias):
+        return (layers.conv(x, kernel, bias) ** 2).sum()
+
+    def mapped(kernel, bias):
+        return (jax.vmap(lambda x: layers.conv(x, kernel, bias))(x) ** 2).sum()
+
+    a = jax.jit(jax.grad(batch, (0, 1)))(kernel, bias)
+    b = jax.jit(jax.grad(mapped, (0, 1)))(kernel, bias)
+    assert relative(a, b) < 1e-5
+
+
+def test_conv_equals_torch():
+    torch = pytest.importorskip("torch", reason="torch is an optional peer")
+    x, kernel, bias = draw(2, 9, 8, 4), draw(3, 2, 2, 6, seed=1), draw(6, seed=2)
+    options = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2}
+    there = [torch.tensor(np.asarray(a)) for a in (x, kernel, bias)]
+    ours = layers.grouped_conv(
+        x, kernel, bias, strides=(2, 1), padding=((1, 1), (2, 2)), dilation=(1, 2)
+    )
+    theirs = torch.nn.functional.conv2d(
+        there[0].permute(0, 3, 1, 2), there[1].permute(3, 2, 0, 1), there[2], **options
+    )
+    np.testing.assert_allclose(ours, theirs.permute(0, 2, 3, 1), atol=1e-5)
+
+
+def test_fft_conv_equals_conv():
+    x, kernel, bias = draw(2, 20, 30, 3), draw(7, 5, 3, 4, seed=1), draw(4, seed=2)
+    for padding in ("VALID", "SAME", 2):
+        both = [partial(f, padding=padding) for f in (layers.fft_conv, layers.conv)]
+        assert relative(*(jax.jit(f)(x, kernel, bias) for f in both)) < 2e-6
+
+
+def test_only_a_rank_one_kernel_separates():
+    """L2's 3×3 = (3×1)(1×3), and the full kernel it stands for."""
+    column, row = jnp.array([1.0, 2.0, 1.0]), jnp.array([-1.0, 0.0, 1.0])
+    x = draw(6, 7, 1)
+    full = layers.conv(x, jnp.outer(column, row)[..., None, None])
+    apart = layers.spatially_separable_conv(x, column, row)
+    np.testing.assert_allclose(full, apart, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_half_precision_is_rounded_once(dtype):
+    x, kernel = draw(2, 6, 5, 3, dtype=dtype), draw(3, 2, 3, 4, seed=1, dtype=dtype)
+    bias = draw(4, seed=2, dtype=dtype)
+    wide = layers.conv(*(a.astype(jnp.float32) for a in (x, kernel, bias)))
+    half = layers.conv(x, kernel, bias)
+    assert half.dtype == dtype
+    gap = abs(half.astype(jnp.float32) - wide)
+    assert (gap <= abs(wide) * float(jnp.finfo(dtype).eps) / 2 + 1e-6).all()
+
+
+@pytest.mark.parametrize("shape", [(0, 6, 5, 4), (2, 0, 6, 5, 4)])
+def test_a_batch_of_none(shape):
+    kernels = {
+        layers.conv: draw(3, 2, 4, 4),
+        layers.grouped_conv: draw(3, 2, 2, 4),
+        layers.depthwise_conv: draw(3, 2, 1, 4),
+        layers.pointwise_conv: draw(4, 4),
+        layers.fft_conv: draw(3, 2, 4, 4),
+    }
+    for f, kernel in kernels.items():
+        loss = jax.grad(lambda k, f=f: f(jnp.zeros(shape), k).sum())
+        assert f(jnp.zeros(shape), kernel).size == 0
+        assert (loss(kernel) == 0).all()
+
+
+def test_errors_say_what_must_hold():
+    x = jnp.zeros((2, 8, 8, 3))
+    with pytest.raises(ValueError, match=r"conv: the kernel must have as many inputs"):
+        layers.conv(x, jnp.zeros((3, 3, 4, 5)))
+    with pytest.raises(ValueError, match=r"conv: kernel must be \(\*window, inputs"):
+        layers.conv(x, jnp.zeros((3, 4)))
+    with pytest.raises(ValueError, match=r"conv: x must have at least 3 axes"):
+        layers.conv(jnp.zeros((8, 3)), jnp.zeros((3, 3, 3, 5)))
+    with pytest.raises(ValueError, match=r"conv: bias must have the shape \(5,\)"):
+        layers.conv(x, jnp.zeros((3, 3, 3, 5)), jnp.zeros(4))
+    with pytest.raises(ValueError, match=r"conv: the window .* must fit"):
+        layers.conv(x, jnp.zeros((9, 3, 3, 5)))
+    with pytest.raises(ValueError, match=r"conv: strides must be a number >= 1, or 2"):
+        layers.conv(x, jnp.zeros((3, 3, 3, 5)), strides=0)
+    with pytest.raises(ValueError, match=r"conv: padding must be .* 2 pairs"):
+        layers.conv(x, jnp.zeros((3, 3, 3, 5)), padding=((1, 1),))
+    with pytest.raises(ValueError, match=r"depthwise_conv: kernel must be"):
+        layers.depthwise_conv(x, jnp.zeros((3, 3, 1, 4)))
+    with pytest.raises(ValueError, match=r"grouped_conv: kernel inputs"):
+        layers.grouped_conv(x, jnp.zeros((3, 3, 2, 4)))
+    with pytest.raises(TypeError, match=r"conv: x must be floating point"):
+        layers.conv(x.astype(int), jnp.zeros((3, 3, 3, 5)))
+
+
+@pytest.mark.parametrize("platform", ["cpu", "cuda", "tpu"])
+def test_value_and_gradient_export(platform):
+    x, kernel, bias = draw(4, 6, 5, 2), draw(3, 2, 2, 3), draw(3)
+
+    def loss(kernel, bias):
+        y = layers.max_pool(layers.conv(x, kernel, bias), (2, 2))
+        return layers.avg_pool(layers.depthwise_conv(y, kernel[:1, :1, :1]), (2, 1))
+
+    step = jax.jit(jax.value_and_grad(lambda *a: loss(*a).sum(), (0, 1)))
+    jax.export.export(step, platforms=[platform])(kernel, bias)
