@@ -4,7 +4,7 @@
 `jax.hessian` and Hessian-vector products raise an error. Here they all work.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial, wraps
 from typing import NamedTuple
 
@@ -201,7 +201,7 @@ def _no_tangent(x):
     return SymbolicZero(jax.typeof(x).to_tangent_aval())
 
 
-def _pick(items, which: tuple[bool, ...]) -> list:
+def _pick(items, which: Iterable[bool]) -> list:
     return [x for x, w in zip(items, which, strict=True) if w]
 
 
@@ -233,7 +233,7 @@ def _varying(x) -> frozenset:
 
 _linear = Primitive("with_backward")
 _linear.multiple_results = True
-_linear.def_impl(jax.jit(_run, static_argnames="which"))
+_linear.def_impl(jax.jit(_run, static_argnames="which", inline=True))
 _linear.def_abstract_eval(_abstract)
 ad.primitive_jvps[_linear] = _jvp
 ad.primitive_transposes[_linear] = _transpose

@@ -8,7 +8,7 @@ fourteen times slower still inside `lax.scan`, so `_choose` picks another form t
 """
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, partial, reduce
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -41,12 +41,12 @@ def convolution(w: _geometry.Window, groups: int) -> Callable:
         return lax.platform_dependent(*args, cpu=cpu, default=plain), ()
 
     def backward(args, _, g):
-        form = _choose(w, groups, args[0].shape, args[1].shape)
+        x, kernel, bias = args
+        form = _choose(w, groups, x.shape, kernel.shape)
         if form is LAX:
-            return _lax_pull(w, *args, g)
-        default = partial(_lax_pull, w)
-        cpu = partial(form.pull, w)
-        return lax.platform_dependent(*args, g, cpu=cpu, default=default)
+            return _lax_pull(w, x, kernel, bias, g)
+        default, cpu = partial(_lax_pull, w), partial(form.pull, w)
+        return lax.platform_dependent(x, kernel, bias, g, cpu=cpu, default=default)
 
     return with_backward(plain, forward, backward)
 
@@ -186,7 +186,7 @@ def _fold(w: _geometry.Window, columns, spatial):
 
     out = columns.shape[rank + 1]
     if stride > 1 or k == 1:
-        x = sum(
+        x = _total(
             _place(row(i), -rank - 1, padded[0], i * dilation, stride) for i in range(k)
         )
     else:
@@ -204,7 +204,7 @@ def _fold(w: _geometry.Window, columns, spatial):
 def _unshift(part, at, size, w: _geometry.Window, axis):
     """Adds up the leading axis, each entry at its place along the axis `at`."""
     stride, dilation = w.strides[axis], w.dilation[axis]
-    return sum(
+    return _total(
         _place(part[i], at, size, i * dilation, stride) for i in range(w.size[axis])
     )
 
@@ -227,7 +227,7 @@ def _taps_value(w: _geometry.Window, x, kernel, bias):
     x = _multiplied(x, kernel)
     weights = kernel.reshape(*w.size, -1)
     padded = jnp.pad(x, ((0, 0), *w.pads, (0, 0)))
-    y = sum(
+    y = _total(
         part * jnp.broadcast_to(weights[at], part.shape)
         for at, part in _tap_slices(w, padded)
     )
@@ -276,7 +276,7 @@ def _taps_back(w: _geometry.Window, weights, g, spatial):
     wide = lax.pad(g, jnp.zeros((), g.dtype), [(0, 0, 0), *config, (0, 0, 0)])
     back = _geometry.Window(w.size, (1,) * len(w.size), w.pads, w.dilation)
     flipped = jnp.flip(weights, range(len(w.size)))
-    return sum(
+    return _total(
         part * jnp.broadcast_to(flipped[at], part.shape)
         for at, part in _tap_slices(back, wide)
     )
@@ -352,6 +352,10 @@ def _size(shape) -> int:
     for n in shape:
         size *= n
     return size
+
+
+def _total(parts):
+    return reduce(jnp.add, parts)
 
 
 def _zeros(shape, like):

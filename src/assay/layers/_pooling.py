@@ -6,7 +6,7 @@ several are equal (as torch; `jnp.max` would share it).
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, reduce
 from itertools import product
 from math import prod
 
@@ -142,7 +142,7 @@ def _max(w: _geometry.Window) -> Callable:
             best = jnp.where((tap > best) | jnp.isnan(tap), tap, best)
         return best
 
-    def reduce(x):
+    def largest(x):
         # Not the running maximum of the slices: XLA would fuse that into whatever
         # reads the result, and compute it anew for each reader.
         steps = _everywhere(w)
@@ -150,15 +150,15 @@ def _max(w: _geometry.Window) -> Callable:
 
     def forward(x):
         def batch_last(x):
-            return jnp.swapaxes(reduce(jnp.swapaxes(x, 0, -1)), 0, -1)
+            return jnp.swapaxes(largest(jnp.swapaxes(x, 0, -1)), 0, -1)
 
-        cpu = batch_last if x.shape[-1] <= FEW else reduce
-        y = lax.platform_dependent(x, cpu=cpu, default=reduce)
+        cpu = batch_last if x.shape[-1] <= FEW else largest
+        y = lax.platform_dependent(x, cpu=cpu, default=largest)
         return y, y
 
     def backward(args, y, g):
         def default(x, y, g):
-            return jax.vjp(reduce, x)[1](g)
+            return jax.vjp(largest, x)[1](g)
 
         def cpu(x, y, g):
             return (_max_pull(w, x, y, g),)
@@ -166,7 +166,7 @@ def _max(w: _geometry.Window) -> Callable:
         return lax.platform_dependent(*args, y, g, cpu=cpu, default=default)
 
     # Large windows would be as many slices: they keep XLA's gradient.
-    return with_backward(plain, forward, backward) if w.taps() <= 64 else reduce
+    return with_backward(plain, forward, backward) if w.taps() <= 64 else largest
 
 
 def _max_pull(w: _geometry.Window, x, y, g):
@@ -244,13 +244,13 @@ def _interleave(w: _geometry.Window, parts: list, shape):
 
 def _scatter(w: _geometry.Window, parts: list, shape):
     """The transpose of `_taps`: each part added back where it was read."""
-    total = None
+    placed = []
     for at, part in zip(product(*map(range, w.size)), parts, strict=True):
         config = [(0, 0, 0)]
         for i, m, s, n, (low, _) in zip(
             at, part.shape[1:-1], w.strides, shape[1:-1], w.pads, strict=True
         ):
             config.append((i - low, n + low - i - ((m - 1) * s + 1), s - 1))
-        placed = lax.pad(part, jnp.zeros((), part.dtype), [*config, (0, 0, 0)])
-        total = placed if total is None else total + placed
-    return total
+        zero = jnp.zeros((), part.dtype)
+        placed.append(lax.pad(part, zero, [*config, (0, 0, 0)]))
+    return reduce(jnp.add, placed)
