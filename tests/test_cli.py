@@ -147,9 +147,9 @@ def test_predict_reads_csv_npy_and_npz(run, tmp_path, capsys):
 )
 def test_every_model_takes_images_its_way(model, shape):
     """Enlarged for convolutions, flat for dense layers, line by line for cells."""
-    from assay.cli import _zoo
+    from assay.cli import _inputs
 
-    assert _zoo.fit_inputs(model, np.ones((3, 16, 16, 1))).shape == (3, *shape)
+    assert _inputs.fit_inputs(model, np.ones((3, 16, 16, 1))).shape == (3, *shape)
 
 
 def test_a_folder_of_images(images, tmp_path, capsys):

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from assay import augment, models, optim, verify
-from assay.cli import _sources, _zoo
+from assay.cli import _inputs, _sources
 from assay.cli._words import UserError, blame, choose
 from assay.typing import PyTree
 
@@ -39,12 +39,12 @@ def make(args: argparse.Namespace) -> Plan:
     """Read the options; a UserError says what is wrong."""
     choose("--schedule", args.schedule, SCHEDULES)
     source = _sources.load(args.data, args.seed)
-    model = args.model or _zoo.default_for(source.train[0].shape[1:])
-    _zoo.kind_of(model)
+    model = args.model or _inputs.default_for(source.train[0].shape[1:])
+    choose("--model", model, models.known())
     source = _prepare(model, source)
     shape, rows = source.train[0].shape[1:], len(source.train[0])
     with blame(f"--model {model}"):
-        net = _zoo.build(model, shape, source.classes, args.seed)
+        net = models.build(model, shape, source.classes, seed=args.seed)
         apply, params, state = models.functional(net)
         _try_model(apply, params, state, source)
     settings = _settings(args, model, source)
@@ -83,7 +83,7 @@ def _prepare(model: str, source: _sources.Source) -> _sources.Source:
     """The inputs as the model takes them."""
 
     def pair(part):
-        return None if part is None else (_zoo.fit_inputs(model, part[0]), part[1])
+        return None if part is None else (_inputs.fit_inputs(model, part[0]), part[1])
 
     names = ("train", "validation", "test")
     return source._replace(**{n: pair(getattr(source, n)) for n in names})
@@ -101,7 +101,7 @@ def _try_model(apply, params, state, source) -> None:
 
 def _shift(args: argparse.Namespace, model: str, source: _sources.Source) -> int:
     """Few images are shown a little moved each time; many need no such help."""
-    images = _zoo.kind_of(model).takes == "images"
+    images = models.takes(model) == "images"
     if args.shift is None:
         return SHIFT if images and len(source.train[0]) < LARGE else 0
     if args.shift and not images:

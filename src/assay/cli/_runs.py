@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from assay import activations, losses, metrics, models, training
-from assay.cli import _sources, _zoo
+from assay.cli import _inputs, _sources
 from assay.cli._words import UserError, blame, cells, dump
 from assay.typing import PyTree
 
@@ -59,7 +59,7 @@ def read(folder: str) -> Run:
         if not isinstance(settings, dict) or not settings.keys() >= {"model", "shape"}:
             raise UserError(f"{path / SETTINGS}: not the settings of a run.")
         known = settings["model"], settings["shape"], settings["classes"]
-        net = _zoo.build(*known, settings["seed"])
+        net = models.build(*known, seed=settings["seed"])
         apply, params, state = models.functional(net)
     with blame(str(path / PARAMS)):
         like = {"params": params, "state": state}
@@ -72,7 +72,7 @@ def evaluate(args: argparse.Namespace) -> int:
     run = read(args.run)
     source = _sources.load(run.settings["data"], run.settings["seed"])
     x, y = source.test
-    x = _zoo.fit_inputs(run.settings["model"], x)
+    x = _inputs.fit_inputs(run.settings["model"], x)
     _same_shape(x, run, run.settings["data"])
     scores = training.evaluate(run.model, LOSS, (x, y), metrics=METRICS)
     if args.json:
@@ -128,7 +128,7 @@ def _as_trained(x: np.ndarray, run: Run, file: str) -> np.ndarray:
             x = _as_images(x, tuple(settings["shape"]))
         elif x.size and x.size % settings["shape"][0] == 0 and x.ndim > 1:
             x = x.reshape(-1, settings["shape"][0])
-        x = _zoo.fit_inputs(settings["model"], x)
+        x = _inputs.fit_inputs(settings["model"], x)
     _same_shape(x, run, file)
     return x
 

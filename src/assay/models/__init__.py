@@ -3,6 +3,9 @@
 `functional` turns any of them into ``(apply, params, state)``; outputs are logits.
 """
 
+from assay.models._catalogue import build as build
+from assay.models._catalogue import known as known
+from assay.models._catalogue import takes as takes
 from assay.models._classic import Adaline as Adaline
 from assay.models._classic import Neuron as Neuron
 from assay.models._classic import Perceptron as Perceptron

@@ -2,13 +2,22 @@
 
 `rows` compares every public function of the house with its mirror (the same name,
 written by someone else) and `table` prints them; `optimizer` walks two optimizers
-side by side. The only room that imports Optax.
+side by side, `shadow` does it while one of them trains. The only room with Optax.
 """
 
 from assay.verify._discover import discover as discover
 from assay.verify._discover import mirrored_rooms as mirrored_rooms
 from assay.verify._discover import public_functions as public_functions
+from assay.verify._named import named_transform as named_transform
+from assay.verify._optimizer import Report as Report
+from assay.verify._optimizer import optimizer as optimizer
+from assay.verify._record import Difference as Difference
 from assay.verify._report import summary as summary
 from assay.verify._report import table as table
 from assay.verify._rooms import Row as Row
 from assay.verify._rooms import rows as rows
+from assay.verify._shadow import Rule64 as Rule64
+from assay.verify._shadow import difference as difference
+from assay.verify._shadow import rule64 as rule64
+from assay.verify._shadow import rule_distances as rule_distances
+from assay.verify._shadow import shadow as shadow
