@@ -22,7 +22,9 @@ def random_flip(
     """
     _check.rank_at_least("random_flip", "image", image, 3, "(h, w, c)")
     image = jnp.asarray(image)
-    return jnp.where(jax.random.bernoulli(key), jnp.flip(image, axis), image)
+    # int32: the same draws with and without x64.
+    turn = jax.random.randint(key, (), 0, 2, jnp.int32) == 1
+    return jnp.where(turn, jnp.flip(image, axis), image)
 
 
 def random_crop(
@@ -51,8 +53,8 @@ def random_crop(
     if h > rows or w > columns:
         must = f"size must fit into the padded image {(rows, columns)}"
         _check.fail("random_crop", must, (h, w), "Raise padding.")
-    high = jnp.array([rows - h + 1, columns - w + 1])
-    corner = jax.random.randint(key, (2,), jnp.zeros_like(high), high)
+    high = jnp.array([rows - h + 1, columns - w + 1], jnp.int32)
+    corner = jax.random.randint(key, (2,), jnp.zeros_like(high), high, jnp.int32)
     start = (corner[0], corner[1], jnp.zeros_like(corner[0]))
     return lax.dynamic_slice(image, start, (h, w, channels))
 
