@@ -166,21 +166,21 @@ def test_layer_norm_of_huge_rows(scale):
     np.testing.assert_allclose(y, exactly_normal(x, -1, 0), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("value", [0.0, 3.0, 1e4, 1e20, -3e38])
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
-def test_constant_rows_give_0_with_finite_gradients(value, dtype):
+def test_constant_rows_give_0_with_finite_gradients(dtype):
     """No spread, no output; no NaN in value, gradient or second derivative."""
-    x = jnp.full((2, 7), value, dtype)
+    values = jnp.array([[0.0], [3.0], [1e4], [1e20], [-3e38]], dtype)
+    x = jnp.broadcast_to(values, (5, 7))
     one, zero = jnp.ones(7, dtype), jnp.zeros(7, dtype)
 
     def total(v):
         return jnp.sum(jnp.sin(layers.layer_norm(v, one, zero)))
 
     assert (layers.layer_norm(x, one, zero) == 0).all()
-    slope, bend = jax.jvp(jax.grad(total), (x,), (jnp.ones_like(x),))
+    slope, bend = jax.jvp(jax.jit(jax.grad(total)), (x,), (jnp.ones_like(x),))
     assert jnp.isfinite(slope).all() and jnp.isfinite(bend).all()
-    stats = layers.BatchStats(zero, one)
-    y, _ = layers.batch_norm(x, one, zero, stats)
+    stats = layers.BatchStats(jnp.zeros(5, dtype), jnp.ones(5, dtype))
+    y, _ = layers.batch_norm(x.T, None, None, stats)
     assert (y == 0).all()
 
 
