@@ -13,6 +13,9 @@ from assay.typing import Array, PyTree
 TINY = 1e-37  # a distance below it is float32 having run out of small numbers
 
 
+WIDTH = 64  # entries in a row of the matrix in which leaves are compared
+
+
 class Record(NamedTuple):
     """One entry a leaf, in the order of `jax.tree.leaves`; steps count from 1."""
 
@@ -85,26 +88,49 @@ def empty(params: PyTree) -> Record:
 
 
 def gap(updates: PyTree, reference: PyTree) -> Gap:
-    """How far two trees of updates are apart, leaf by leaf."""
-    pairs = zip(leaves(updates), leaves(reference), strict=True)
-    table = [_gap(u, r) for u, r in pairs]
-    return Gap(*jnp.asarray(table, jnp.float32).reshape(-1, 3).T)
+    """How far two trees of updates are apart, leaf by leaf.
 
-
-def _gap(update: Array | None, reference: Array | None) -> tuple:
-    if update is None or reference is None:
-        return 0.0 if update is reference else jnp.inf, 0.0, 1.0
-    bits = jnp.finfo(jnp.result_type(update)).nmant
-    wide = jnp.promote_types(jnp.result_type(reference), jnp.float32)
-    u, r = jnp.asarray(update, wide), jnp.asarray(reference, wide)
+    All leaves lie in one matrix of short rows, each leaf in rows of its own: one
+    program for all leaves compiles in a fraction of the time of one for each.
+    """
+    pairs = list(zip(leaves(updates), leaves(reference), strict=True))
+    both = [(u, r) for u, r in pairs if u is not None and r is not None]
+    owner = np.repeat(np.arange(len(both)), [_rows(r) for _, r in both])
+    wide = _wide([r for _, r in both])
+    u, r = _matrix([u for u, _ in both], wide), _matrix([r for _, r in both], wide)
     same = (u == r) | (jnp.isnan(u) & jnp.isnan(r))
     off = jnp.where(
         same, 0, jnp.nan_to_num(jnp.abs(u - r), nan=jnp.inf, posinf=jnp.inf)
     )
-    off = jnp.max(off, initial=0)
-    size = jnp.max(jnp.where(jnp.isfinite(r), jnp.abs(r), 0), initial=0)
-    unit = jnp.ldexp(jnp.ones([], wide), jnp.frexp(size)[1] - 1 - bits)
-    return jnp.where(off <= TINY, 0, off), size, unit
+    size = jnp.where(jnp.isfinite(r), jnp.abs(r), 0)
+    tops = [jax.ops.segment_max(x.max(1), owner, len(both)) for x in (off, size)]
+    off, size = (jnp.maximum(top, 0) for top in tops)
+    bits = np.array([jnp.finfo(jnp.result_type(u)).nmant for u, _ in both], np.int32)
+    unit = jnp.ldexp(jnp.ones_like(size), jnp.frexp(size)[1] - 1 - bits)
+    found = jnp.stack([jnp.where(off <= TINY, 0, off), size, unit]).astype(jnp.float32)
+    # Infinitely far where only one of the two moves the leaf; 0 where neither does.
+    table = np.array([[0.0 if u is r else np.inf, 0.0, 1.0] for u, r in pairs])
+    table = jnp.asarray(table.reshape(-1, 3).T, jnp.float32)
+    places = [k for k, (u, r) in enumerate(pairs) if u is not None and r is not None]
+    return Gap(*table.at[:, np.array(places, np.int32)].set(found))
+
+
+def _rows(x: Array) -> int:
+    """How many rows a leaf fills."""
+    return -(-np.size(x) // WIDTH)
+
+
+def _wide(arrays: list) -> Any:
+    """float64 if any has it, else float32."""
+    some = any(jnp.result_type(a) == jnp.float64 for a in arrays)
+    return jnp.float64 if some else jnp.float32
+
+
+def _matrix(side: list, dtype: Any) -> Array:
+    """The leaves below each other, filled up with zeros."""
+    flat = [jnp.ravel(x).astype(dtype) for x in side]
+    flat = [jnp.pad(x, (0, _rows(x) * WIDTH - x.size)) for x in flat]
+    return jnp.concatenate([jnp.zeros(0, dtype), *flat]).reshape(-1, WIDTH)
 
 
 def note(old: Record, step: Array, gap: Gap, tolerance: Any) -> Record:
