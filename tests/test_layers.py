@@ -278,6 +278,8 @@ def test_dropout_at_the_ends(rate):
     f = lambda v: layers.dropout(v, rate=rate, key=jax.random.key(0))  # noqa: E731
     assert f(x).tolist() == [v * (1 - rate) for v in x.tolist()]
     assert jax.grad(lambda v: f(v).sum())(x).tolist() == [1 - rate] * 3
+    many = layers.dropout(jnp.ones(1 << 20), rate=rate, key=jax.random.key(0))
+    assert (many == 1 - rate).all()  # a chance of 1/65536 to err would show
 
 
 def test_dropped_units_are_0_whatever_they_held():
