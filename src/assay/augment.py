@@ -18,7 +18,7 @@ def random_flip(
 
     >>> image = jnp.arange(3).reshape(1, 3, 1)
     >>> random_flip(image, key=jax.random.key(0)).ravel().tolist()
-    [0, 1, 2]
+    [2, 1, 0]
     """
     _check.rank_at_least("random_flip", "image", image, 3, "(h, w, c)")
     image = jnp.asarray(image)

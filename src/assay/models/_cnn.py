@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import jax  # noqa: F401 (the examples)
 import jax.numpy as jnp  # noqa: F401 (the examples)
 from flax import nnx
 
@@ -14,7 +15,8 @@ class LeNet5(nnx.Module):
     """The lecture's LeNet-5: (28, 28, 1) → (24, 24, 6) → (12, 12, 6) → (8, 8, 16)
     → (4, 4, 16) → 256 → 120 → 84 → 10 logits, with ReLU and max pooling.
 
-    >>> LeNet5(rngs=nnx.Rngs(0))(jnp.ones((2, 28, 28, 1))).shape
+    >>> run = lambda x: LeNet5(rngs=nnx.Rngs(0))(x)  # shapes only
+    >>> jax.eval_shape(run, jnp.ones((2, 28, 28, 1))).shape
     (2, 10)
 
     LeCun et al. 1998, Gradient-based learning applied to document recognition. For
@@ -60,7 +62,8 @@ def lenet5_1998(
 ) -> LeNet5:
     """LeNet-5 with tanh and average pooling.
 
-    >>> lenet5_1998(rngs=nnx.Rngs(0))(jnp.ones((2, 28, 28, 1))).shape
+    >>> run = lambda x: lenet5_1998(rngs=nnx.Rngs(0))(x)  # shapes only
+    >>> jax.eval_shape(run, jnp.ones((2, 28, 28, 1))).shape
     (2, 10)
     """
     then = {"activation": activations.tanh, "pool": layers.avg_pool}
@@ -88,8 +91,8 @@ class ResidualBlock(nnx.Module):
 class ResidualCNN(nnx.Module):
     """A small residual network with batch norm: stem, three blocks, global mean.
 
-    >>> model = ResidualCNN(width=4, rngs=nnx.Rngs(0))
-    >>> model(jnp.ones((2, 8, 8, 1))).shape
+    >>> run = lambda x: ResidualCNN(width=4, rngs=nnx.Rngs(0))(x)  # shapes only
+    >>> jax.eval_shape(run, jnp.ones((2, 8, 8, 1))).shape
     (2, 10)
 
     He et al. 2015, arXiv:1512.03385.
@@ -124,7 +127,8 @@ class ResidualCNN(nnx.Module):
 class SeparableCNN(nnx.Module):
     """Depthwise-separable convolutions with batch norm, pooled twice.
 
-    >>> SeparableCNN(width=4, rngs=nnx.Rngs(0))(jnp.ones((2, 8, 8, 1))).shape
+    >>> run = lambda x: SeparableCNN(width=4, rngs=nnx.Rngs(0))(x)  # shapes only
+    >>> jax.eval_shape(run, jnp.ones((2, 8, 8, 1))).shape
     (2, 10)
 
     Howard et al. 2017, arXiv:1704.04861.
