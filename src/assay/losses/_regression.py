@@ -81,11 +81,9 @@ def squared_log_error(
     [0.480...]
     """
     p, t = _pair("squared_log_error", predictions=predictions, targets=targets)
-    # The logarithm of the quotient where the difference of logarithms would cancel.
-    ratio = (p - t) / (1 + t)
-    near = jnp.abs(ratio) < 0.5
-    beside = jnp.log1p(jnp.where(near, ratio, 0))
-    e = jnp.where(near, beside, jnp.log1p(p) - jnp.log1p(t))
+    # As the logarithm of a quotient above 1: the difference of two would cancel.
+    low, high = jnp.where(p < t, p, t), jnp.where(p < t, t, p)
+    e = jnp.log1p((high - low) / (1 + low))
     return _numerics.narrow(e * e, predictions)
 
 
