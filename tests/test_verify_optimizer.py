@@ -127,6 +127,7 @@ def test_the_report_prints_and_serialises():
     good = _optimizer.optimizer(optim.adam(1e-3), optax.adam(1e-3), steps=3)
     text = str(good)
     assert "matches the reference" in text and "bursts" in text
+    assert max(s.mine.lately for s in good.streams) < 1e-6
     machine = json.loads(json.dumps(good.as_dict()))
     assert machine["matches"] and machine["streams"]["noise"]["mine"]["relative"] < 1e-6
     bad = _optimizer.optimizer(optim.adam(2e-3), optax.adam(1e-3), steps=3)

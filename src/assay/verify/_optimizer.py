@@ -47,8 +47,8 @@ class Report(NamedTuple):
     def sentence(self) -> str:
         """The verdict in one sentence."""
         if self.first is None or self.first.apart.first is None:
-            mine = max((s.mine for s in self.streams), key=lambda d: d.relative)
-            theirs = max((s.theirs for s in self.streams), key=lambda d: d.relative)
+            mine = max((s.mine for s in self.streams), key=lambda d: d.lately)
+            theirs = max((s.theirs for s in self.streams), key=lambda d: d.lately)
             return (
                 f"matches the reference over {self.steps} steps of "
                 f"{len(self.streams)} streams: {_size(mine)} from the rule in float64, "
@@ -145,7 +145,8 @@ def optimizer(
 
 
 def _size(d: Difference) -> str:
-    return f"{d.relative:.1e} ({d.ulp:.3g} ULP)" if d.step else "0"
+    """Over the largest entry lately: a lone number crossing zero is no news."""
+    return f"{d.lately:.1e} ({d.lately_ulp:.3g} ULP)" if d.step else "0"
 
 
 def _parts(stream: Stream) -> list[tuple[str, Difference]]:

@@ -26,6 +26,8 @@ class Record(NamedTuple):
     first_relative: Array  # (leaves,) the distance at that step
     first_ulp: Array  # (leaves,)
     peak: Array  # (leaves,) largest entry lately, fading by 0.9 a step
+    lately: Array  # (leaves,) greatest distance over that entry
+    lately_ulp: Array  # (leaves,) and in its ULP
 
 
 class Gap(NamedTuple):
@@ -44,6 +46,8 @@ class Difference(NamedTuple):
     step: int  # from 1; 0 if they never differed
     leaf: str  # the leaf's path
     first: "First | None"  # the first step beyond the tolerance
+    lately: float = 0.0  # relative to the leaf's largest entry of the last steps
+    lately_ulp: float = 0.0  # and in ULP of that
 
     def __str__(self):
         if not self.step:
@@ -84,7 +88,7 @@ def empty(params: PyTree) -> Record:
     """Nothing recorded yet."""
     n = len(leaves(params))
     zero, never = jnp.zeros(n, jnp.float32), jnp.zeros(n, jnp.int32)
-    return Record(zero, zero, never, never, zero, zero, zero)
+    return Record(zero, zero, never, never, *[zero] * 5)
 
 
 def gap(updates: PyTree, reference: PyTree) -> Gap:
@@ -143,6 +147,9 @@ def note(old: Record, step: Array, gap: Gap, tolerance: Any) -> Record:
     relative = jnp.where(apart, gap.off / gap.size, 0)
     ulp = jnp.where(apart, gap.off / gap.unit, 0)
     peak = jnp.maximum(gap.size, 0.9 * old.peak)
+    lately = jnp.where(apart, gap.off / peak, 0)
+    unit = jnp.ldexp(gap.unit, jnp.frexp(peak)[1] - jnp.frexp(gap.size)[1])
+    lately_ulp = jnp.where(apart, gap.off / unit, 0)
     worse = relative > old.relative
     new = (gap.off > tolerance * peak) & (old.first == 0)
     now = jnp.full_like(old.step, step)
@@ -154,6 +161,8 @@ def note(old: Record, step: Array, gap: Gap, tolerance: Any) -> Record:
         first_relative=jnp.where(new, relative, old.first_relative),
         first_ulp=jnp.where(new, ulp, old.first_ulp),
         peak=peak,
+        lately=jnp.maximum(old.lately, lately),
+        lately_ulp=jnp.maximum(old.lately_ulp, lately_ulp),
     )
 
 
@@ -170,4 +179,5 @@ def read(record: Record, params: PyTree) -> Difference:
     if r.first[k] > 0:
         size = float(r.first_relative[k]), float(r.first_ulp[k])
         first = First(int(r.first[k]), paths[k], *size)
-    return Difference(*figures, paths[worst], first)
+    lately = float(r.lately.max()), float(r.lately_ulp.max())
+    return Difference(*figures, paths[worst], first, *lately)
