@@ -27,13 +27,13 @@ print(f"two slopes multiply: {0.03 * 0.05:.4f} and {100 * 500}")
 x = jax.random.normal(jax.random.key(0), (rows, width))
 y = jax.random.normal(jax.random.key(1), (rows, width))
 stats = layers.BatchStats(jnp.zeros(width), jnp.ones(width))
-glorot = init.glorot_normal()
+glorot, he = init.glorot_uniform(batch_axis=0), init.he_uniform(batch_axis=0)
 networks = {  # name: (layer (kernel, h) -> h, initializer)
     "sigmoid": (lambda kernel, h: sigmoid(h @ kernel), glorot),  # slope at most 1/4
     "tanh, too small": (lambda kernel, h: tanh(h @ kernel), init.normal(0.01)),
     "relu, too large": (lambda kernel, h: relu(h @ kernel), init.normal(0.5)),
     "cure: tanh, glorot": (lambda kernel, h: tanh(h @ kernel), glorot),
-    "cure: relu, he": (lambda kernel, h: relu(h @ kernel), init.he_normal()),
+    "cure: relu, he": (lambda kernel, h: relu(h @ kernel), he),
     # h + f(h): the slope is 1 + f'(h), so a path of ones leads to the bottom.
     "cure: residual": (
         lambda kernel, h: layers.residual(h, lambda h: 0.1 * tanh(h @ kernel)),
@@ -47,10 +47,8 @@ networks = {  # name: (layer (kernel, h) -> h, initializer)
 }
 
 
-def gradients(layer, draw):
-    """dLoss/dkernel of every layer: (depth, width, width)."""
-    keys = jax.random.split(jax.random.key(2), depth)
-    kernels = jax.vmap(lambda key: draw(key, (width, width)))(keys)
+def gradients(layer, kernels):
+    """dLoss/dkernel of every layer, both (depth, width, width)."""
 
     def loss(kernels):
         h, _ = jax.lax.scan(lambda h, kernel: (layer(kernel, h), None), x, kernels)
@@ -61,8 +59,9 @@ def gradients(layer, draw):
 
 norms = {}  # name: (depth,)
 print("                     gradient of the first layer, of the last, ratio")
-for name, network in networks.items():
-    grads = jax.jit(gradients, static_argnums=(0, 1))(*network)
+for name, (layer, draw) in networks.items():
+    kernels = draw(jax.random.key(2), (depth, width, width))
+    grads = jax.jit(gradients, static_argnums=0)(layer, kernels)
     norms[name] = jax.vmap(optim.global_norm)(grads)
     first, last = norms[name][0], norms[name][-1]
     print(f"{name:20s} {first:12.1e} {last:12.1e} {first / last:12.1e}")

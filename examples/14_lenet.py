@@ -40,7 +40,7 @@ def start(key):
         "dense3": (84, 10),
     }
     keys = jax.random.split(key, len(shapes))
-    he = initializers.he_normal()
+    he = initializers.he_uniform()
     return {
         name: {"kernel": he(k, shape), "bias": jnp.zeros(shape[-1])}
         for k, (name, shape) in zip(keys, shapes.items(), strict=True)

@@ -6,7 +6,6 @@ where LSTM and GRU answer right.
 """
 
 import os
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -50,7 +49,7 @@ def weights(key, kind, *gates):
     k1, k2 = jax.random.split(key)
     k = len(gates)
     kernel = initializers.glorot_uniform()(k1, (1, k * hidden))
-    recurrent = 0.5 * initializers.glorot_normal()(k2, (hidden, k * hidden))
+    recurrent = 0.5 * initializers.glorot_uniform()(k2, (hidden, k * hidden))
     return kind(kernel, recurrent, jnp.repeat(jnp.array(gates), hidden))
 
 
@@ -69,16 +68,20 @@ networks = {
 }
 
 
-def example(key):
-    """(batch, time, 1) of small noise, its first entry ±1; the label is its sign."""
+def examples(key, *shape):
+    """(*shape, time, 1) of small noise, its first entry ±1; the label is its sign."""
     k1, k2 = jax.random.split(key)
-    label = jax.random.bernoulli(k1, shape=(batch,)).astype(jnp.float32)
-    noise = 0.1 * jax.random.normal(k2, (batch, time, 1))
-    return noise.at[:, 0, 0].set(2 * label - 1), label
+    label = jax.random.bernoulli(k1, shape=shape).astype(jnp.float32)
+    noise = 0.1 * jax.random.normal(k2, (*shape, time, 1))
+    return noise.at[..., 0, 0].set(2 * label - 1), label
 
 
-def accuracy(cell, kind, *gates):
-    """Train on fresh examples, then test on some more."""
+train = examples(jax.random.key(1), steps, batch)  # every step sees fresh ones
+x_test, y_test = examples(jax.random.key(2), 256)
+
+
+def accuracy(cell, params):
+    """Train, then test."""
     tx = optim.chain(optim.clip_by_global_norm(1.0), optim.adam(1e-2))
 
     def logits(params, x):
@@ -89,23 +92,21 @@ def accuracy(cell, kind, *gates):
     def loss(params, x, y):
         return losses.sigmoid_binary_cross_entropy(logits(params, x), y).mean()
 
-    def step(carry, key):
+    def step(carry, batch):
         params, state = carry
-        grads = jax.grad(loss)(params, *example(key))
+        grads = jax.grad(loss)(params, *batch)
         updates, state = tx.update(grads, state, params)
         return (optim.apply_updates(params, updates), state), None
 
-    out = jnp.full((hidden, 1), 0.1)
-    params = {"cell": weights(jax.random.key(0), kind, *gates), "out": out}
-    keys = jax.random.split(jax.random.key(1), steps)
-    (params, _), _ = lax.scan(step, (params, tx.init(params)), keys)
-    x, y = example(jax.random.key(2))
-    return ((logits(params, x) > 0) == (y > 0.5)).mean()
+    (params, _), _ = lax.scan(step, (params, tx.init(params)), train)
+    return ((logits(params, x_test) > 0) == (y_test > 0.5)).mean()
 
 
 remembers = {}
 for name, network in networks.items():
-    remembers[name] = float(jax.jit(partial(accuracy, *network))())
+    cell, *kind = network
+    params = {"cell": weights(jax.random.key(0), *kind), "out": jnp.ones((hidden, 1))}
+    remembers[name] = float(jax.jit(accuracy, static_argnums=0)(cell, params))
     print(f"{name:11s} remembers over {time} steps: accuracy {remembers[name]:.2f}")
 
 exact = jnp.array([0.7615941559557649, 0.9920455700292888, 0.9993185480009414])
