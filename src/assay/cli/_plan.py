@@ -115,7 +115,7 @@ def _moving(apply: Callable, limit: int) -> Callable:
         return apply
 
     def moving(params, state, x, *, key=None, train=False):
-        if train:
+        if train and key is not None:
             key, own = jax.random.split(key)
             move = partial(augment.random_shift, limit=limit)
             each = jax.random.split(own, len(x))

@@ -27,7 +27,7 @@ class Witness:
 
 def judge(witness: Witness) -> dict[str, Any]:
     """How far the two were apart, how far from the rule, and whether that is wrong."""
-    if witness.shadow is None:
+    if witness.shadow is None or witness.state is None:
         return {"wrong": False}
     params = witness.params
     found = verify.rule_distances(witness.state, params)

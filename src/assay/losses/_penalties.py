@@ -26,7 +26,7 @@ def _total(f: Callable, leaves: list[Array]) -> Array:
     """Σ f(w) over all leaves, in their dtype if they have one, else in the widest."""
     if not leaves:
         return jnp.zeros(())
-    y = sum(jnp.sum(f(w)) for w in _numerics.widest(*leaves))
+    y = jnp.stack([jnp.sum(f(w)) for w in _numerics.widest(*leaves)]).sum()
     return _numerics.narrow(y, leaves[0]) if len({w.dtype for w in leaves}) == 1 else y
 
 
