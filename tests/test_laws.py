@@ -9,15 +9,15 @@ from assay.verify import _function, _laws, _rooms
 from assay.verify._discover import discover, mirrored_rooms
 
 SKIPPED = {  # law -> rooms it does not speak about
-    "keeps_dtype": {"metrics", "costs", "optim"},
-    "has_second_derivatives": {"metrics", "costs"},
+    "keeps_dtype": {"metrics", "optim"},
+    "has_second_derivatives": {"metrics"},
 }
 
 
 def samples() -> list[tuple[str, str, dict]]:
     """(room, name, inputs) of every function that takes arrays."""
     found = []
-    for room in mirrored_rooms():
+    for room in (r for r in mirrored_rooms() if r != "costs"):  # Python numbers
         for name in discover(room):
             mirror = _rooms.mirror_of(room, name)
             cases = _rooms.cases_of(room, mirror)
