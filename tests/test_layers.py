@@ -166,6 +166,15 @@ def test_layer_norm_of_huge_rows(scale):
     np.testing.assert_allclose(y, exactly_normal(x, -1, 0), rtol=1e-5, atol=1e-6)
 
 
+def test_layer_norm_of_huge_rows_that_hardly_vary():
+    """One entry of 300 is the next float: right, with a finite gradient."""
+    x = np.full((1, 300), 1e20, np.float32)
+    x[0, 5] = np.nextafter(x[0, 5], np.float32(0))
+    y, pull = jax.vjp(lambda v: layers.layer_norm(v, None, None), jnp.asarray(x))
+    np.testing.assert_allclose(y, exactly_normal(x, -1, 0), rtol=1e-5)
+    assert jnp.isfinite(pull(jnp.sin(y))[0]).all()
+
+
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 def test_constant_rows_give_0_with_finite_gradients(dtype):
     """No spread, no output; no NaN in value, gradient or second derivative."""

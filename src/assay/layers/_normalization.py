@@ -112,38 +112,39 @@ def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
 def _standardized(x: Array, axes: tuple, eps: Scalar) -> tuple[Array, Array, Array]:
     """((x − mean) / √(var + eps), mean, var) in at least float32.
 
-    Two passes with a correction: the first mean has the rounding error of a sum; what
-    is left over after subtracting it is small, and so is the error of its mean.
+    Two passes, after a shift by the first entry: what is summed is as small as the
+    spread, so a large mean costs no digits, and a row of one value gives exactly 0.
     """
     z = x.astype(wide(x.dtype))
     unit = _unit(x, z, axes)  # a power of two, so scaling by it is exact
     z = z * unit
     n = max(1, math.prod(x.shape[a] for a in axes))
-    rough = jax.lax.stop_gradient(jnp.sum(z, axes, keepdims=True) / n)
-    z = z - rough
+    starts, one = [0] * x.ndim, [min(1, s) for s in x.shape]
+    ends = [one[a] if a in axes else s for a, s in enumerate(x.shape)]
+    first = jax.lax.stop_gradient(jax.lax.slice(z, starts, ends))
+    z = z - first
     rest = jnp.sum(z, axes, keepdims=True) / n
     z = z - rest
     var = jnp.sum(jnp.square(z), axes, keepdims=True) / n
-    total = var + jnp.asarray(eps, z.dtype) * unit * unit
-    # A huge row of one value: eps has underflowed, and 1/√0 would make it nan.
-    varies = total > jnp.where(unit < 1, 2.0**-80, 0).astype(z.dtype)
-    y = z * jax.lax.rsqrt(jnp.where(varies, total, jnp.ones_like(total)))
-    return y, (rough + rest) / unit, var / unit / unit
+    # Not rsqrt, whose derivative passes through var^(-3/2): that has half the range.
+    y = z * (1 / jnp.sqrt(var + jnp.asarray(eps, z.dtype)))
+    return y, (first + rest) / unit, var / unit / unit
 
 
 def _unit(x: Array, z: Array, axes: tuple) -> Array:
-    """1, or the inverse of a huge row's size (from 2⁴⁸ in float32), as a power of two.
+    """1; for rows from 2⁴⁸ (float32), whose square could overflow, 2³⁰ / their size.
 
-    Its square would overflow, and eps is far below the rounding of its numbers.
+    A power of two. In such rows eps is below the rounding, before and after.
     """
     kept = [1 if a in axes else s for a, s in enumerate(x.shape)]
     if x.dtype == jnp.float16:  # whose largest number is 65504
         return jnp.ones(kept, z.dtype)
     facts = jnp.finfo(z.dtype)
     top = jax.lax.stop_gradient(jnp.max(jnp.abs(z), axes, keepdims=True, initial=0))
-    size = jax.lax.reduce_precision(top / 4, facts.nexp, 0)  # to a power of two
     huge = (top > 2.0 ** (int(facts.maxexp) * 3 // 8)) & jnp.isfinite(top)
-    return jnp.where(huge, 1 / jnp.where(huge, size, jnp.ones_like(size)), 1)
+    # A quarter: what is rounded up to a power of two must not overflow, nor 1 / it.
+    size = jax.lax.reduce_precision(top / 4, facts.nexp, 0)
+    return 1 / jnp.where(huge, size * 2.0 ** -(facts.nmant + 5), jnp.ones_like(size))
 
 
 def _affine(

@@ -9,7 +9,7 @@ FAR = normal(6, 5, 3, shift=3000.0)  # a mean 3000 times the spread
 
 
 def _stats(rng: np.random.Generator) -> BatchStats:
-    return BatchStats(rng.standard_normal(3), rng.uniform(0.5, 2, 3))
+    return BatchStats._make([rng.standard_normal(3), rng.uniform(0.5, 2, 3)])
 
 
 @given(x=(4, 5, 3), scale=(3,), bias=(3,), stats=tree(_stats))

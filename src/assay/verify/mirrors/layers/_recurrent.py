@@ -58,7 +58,7 @@ def lstm_cell(params, carry, x):
     i, f, g, o = (_gate(k, (x, w), (carry.h, u), (1, b)) for k in range(4))
     c = _sigmoid(f) * carry.c + _sigmoid(i) * np.tanh(g)
     h = _sigmoid(o) * np.tanh(c)
-    return LSTMCarry(h, c), h
+    return LSTMCarry._make([h, c]), h
 
 
 @given(params=gru, carry=(H,), x=(INPUTS,))
@@ -89,7 +89,7 @@ def gru_reset_before_cell(params, carry, x):
 @given(params=lstm, x=(3, INPUTS))
 def zero_carry(params, x):
     zeros = np.zeros((*x.shape[:-1], params.recurrent_kernel.shape[0]))
-    return LSTMCarry(zeros, zeros) if isinstance(params, LSTMParams) else zeros
+    return LSTMCarry._make([zeros, zeros]) if isinstance(params, LSTMParams) else zeros
 
 
 T = 4
