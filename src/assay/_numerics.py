@@ -135,17 +135,13 @@ def from_top(x: Array, axis: Axis) -> tuple[Array, Array, Array]:
     return *difference(x, top), x == top
 
 
-def beside_top(x: Array, axis: Axis) -> tuple[Array, Array]:
-    """(Σ e^(x − max x) − 1, whether one entry alone is the maximum), by row.
-
-    The sum without one maximum is what log1p wants of a confident prediction.
-    """
+def beside_top(x: Array, axis: Axis) -> Array:
+    """Σ e^(x − max x) − 1 by row: without one maximum, as log1p wants it."""
     d, error, at_top = from_top(x, axis)
     e = jnp.where(at_top, 0, jnp.exp(d) * (1 + error))
-    tops = jnp.sum(at_top, axis, keepdims=True, dtype=x.dtype)
-    rest = jnp.sum(e, axis, keepdims=True) + (tops - 1)
+    ties = jnp.sum(at_top, axis, keepdims=True, dtype=x.dtype) - 1
     # The barrier keeps what follows from being computed once an entry, not once a row.
-    return jax.lax.optimization_barrier((rest, tops == 1))
+    return jax.lax.optimization_barrier(jnp.sum(e, axis, keepdims=True) + ties)
 
 
 def mass(weight: Array, value: Array) -> Array:

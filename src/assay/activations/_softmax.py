@@ -27,7 +27,7 @@ def _softmax_jvp(axis, primals, tangents):
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _log_softmax(x, axis):
     d, error, _ = _numerics.from_top(x, axis)
-    rest, _ = _numerics.beside_top(x, axis)
+    rest = _numerics.beside_top(x, axis)
     # Without the barrier the compiler takes the logarithm once an entry, not a row.
     return d + (error - jax.lax.optimization_barrier(jnp.log1p(rest)))
 

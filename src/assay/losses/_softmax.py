@@ -15,21 +15,21 @@ from assay.typing import Array, Axis, Bool, Float, Int, Num, Scalar
 def _row_costs(x, axis):
     """(log Σ e^(x − max x), max x − x): of one sign, and their sum is the cost."""
     d, error, _ = _numerics.from_top(x, axis)
-    rest, _ = _numerics.beside_top(x, axis)
+    rest = _numerics.beside_top(x, axis)
     return jnp.log1p(rest), -(d + error)
 
 
 def _row_shares(x, axis):
-    """(softmax, softmax of the others, whether alone at the top)."""
+    """(softmax p, Σ of the others where p > ½, where p > ½)."""
     d, error, at_top = _numerics.from_top(x, axis)
-    rest, alone = _numerics.beside_top(x, axis)
+    rest = _numerics.beside_top(x, axis)
     scale = 1 / (1 + rest)
-    return jnp.exp(d) * (1 + error) * scale, rest * scale, at_top & alone
+    return jnp.exp(d) * (1 + error) * scale, rest * scale, at_top & (rest < 1)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _excess(x, labels, axis):
-    """softmax(x) Σlabels − labels; where p is nearly 1, by Σ of the others."""
+    """softmax(x) Σlabels − labels; where p > ½, by Σ of the others."""
     p, others, top = _row_shares(x, axis)
     total = jnp.sum(labels, axis, keepdims=True)
     beside = jnp.sum(jnp.where(top, 0, labels), axis, keepdims=True)
@@ -49,9 +49,8 @@ def _(axis, primals, tangents):
 def _cross_entropy(x, labels, axis):
     level, gaps = _row_costs(x, axis)
     total = jnp.sum(labels, axis)
-    return jnp.squeeze(level, axis) * total + jnp.sum(
-        _numerics.mass(labels, gaps), axis
-    )
+    gap = jnp.sum(_numerics.mass(labels, gaps), axis)
+    return jnp.squeeze(level, axis) * total + gap
 
 
 @_cross_entropy.defjvp
@@ -104,7 +103,7 @@ def _chosen(labels, x):
 
 @jax.custom_jvp
 def _class_excess(x, labels):
-    """softmax(x) − one_hot(labels), by the shares of the others where p is nearly 1."""
+    """softmax(x) − one_hot(labels), by Σ of the others where p > ½."""
     p, others, top = _row_shares(x, -1)
     at_label = jnp.where(top, -others, p - 1)
     return jnp.where(_chosen(labels, x), at_label, p)

@@ -58,7 +58,9 @@ def huber_loss(predictions, targets=None, delta=1.0):
 @given(predictions=positive(3, 4), targets=positive(3, 4))
 @given(predictions=positive(3, 4, high=1e6), targets=positive(3, 4))
 @given(predictions=positive(3, 4, low=1.0, high=1.001), targets=positive(3, 4))
-@given(predictions=positive(9, low=1.0, high=1.1), targets=positive(9, low=1, high=1.1))
+@given(
+    predictions=positive(9, low=1.0, high=1.1), targets=positive(9, low=1.0, high=1.1)
+)
 @given(predictions=positive(7), targets=integers(7, high=4))
 def squared_log_error(predictions, targets):
     return (np.log1p(predictions) - np.log1p(targets)) ** 2
