@@ -127,7 +127,7 @@ def _moving(apply: Callable, limit: int) -> Callable:
 
 def _default_epochs(rows: int, rank: int) -> int:
     if rank == 3:
-        return 10 if rows >= LARGE else 20
+        return 10 if rows >= LARGE else 12
     return max(10, min(200, 100_000 // rows))
 
 
