@@ -1,9 +1,9 @@
 """The laws that every pure function keeps, each a function that raises when broken.
 
-A law takes the function and one drawn set of inputs (`_function.draw`); it compares
-the function with itself in another setting, so it needs no reference.
+A law compares the function with itself in another setting, so it needs no reference.
 """
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -18,10 +18,22 @@ from assay.verify import _function
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
-def _prepared(f: Callable, inputs: dict, dtype: Any = jnp.float32) -> tuple:
-    """(g, arrays): `g(arrays)` calls `f` with the statics closed over."""
-    arrays, statics = _function.split(_function.cast(inputs, dtype))
-    return lambda a: _function.call(f, {**a, **statics}), arrays
+class Subject:
+    """A function with one set of drawn inputs; what laws share is computed once."""
+
+    def __init__(self, f: Callable, inputs: dict[str, Any]):
+        self.f, self.inputs = f, inputs
+
+    def prepared(self, dtype: Any = jnp.float32) -> tuple[Callable, Any]:
+        """(g, arrays): `g(arrays)` calls the function with the statics closed over."""
+        arrays, statics = _function.split(_function.cast(self.inputs, dtype))
+        return lambda a: _function.call(self.f, {**a, **statics}), arrays
+
+    @functools.cached_property
+    def value(self) -> Any:
+        """The compiled result in float32."""
+        g, arrays = self.prepared()
+        return jax.device_get(jax.jit(g)(arrays))
 
 
 def _agree(got: Any, expected: Any, what: str, tolerance: float = 1e-5) -> None:
@@ -34,63 +46,56 @@ def _agree(got: Any, expected: Any, what: str, tolerance: float = 1e-5) -> None:
         np.testing.assert_allclose(g, e, rtol=tolerance, atol=tolerance * size)
 
 
-def jit_is_eager(f: Callable, inputs: dict) -> None:
-    """Compiled and op by op agree: nothing depends on Python seeing the values."""
-    g, arrays = _prepared(f, inputs)
-    _agree(jax.jit(g)(arrays), g(arrays), "jit")
+def op_by_op_on_numpy_is_compiled(s: Subject) -> None:
+    """Called eagerly with NumPy arrays it gives what a jit gives with JAX's."""
+    g, arrays = s.prepared()
+    eager = g(jax.tree.map(np.asarray, arrays))
+    _agree(jax.tree.map(jnp.asarray, eager), s.value, "eager")
 
 
-def vmap_is_a_loop(f: Callable, inputs: dict) -> None:
+def vmap_is_a_loop(s: Subject) -> None:
     """vmap over a new axis equals calling twice; an empty axis gives empty results."""
-    g, arrays = _prepared(f, inputs)
+    g, arrays = s.prepared()
     twice = jax.tree.map(lambda x: jnp.stack([x, x]), arrays)
-    one, both = jax.jit(g)(arrays), jax.jit(jax.vmap(g))(twice)
-    _agree(jax.tree.map(lambda y: y[1], both), one, "vmap")
+    both = jax.device_get(jax.jit(jax.vmap(g))(twice))
+    _agree(jax.tree.map(lambda y: y[1], both), s.value, "vmap")
     none = jax.tree.map(lambda x: jnp.zeros((0, *x.shape), x.dtype), arrays)
     empty = jax.eval_shape(jax.vmap(g), none)
     assert all(y.shape[0] == 0 for y in jax.tree.leaves(empty))
 
 
-def keeps_dtype(f: Callable, inputs: dict) -> None:
+def keeps_dtype(s: Subject) -> None:
     """Float inputs of one dtype give float outputs of that dtype; costs nothing."""
     for dtype in (jnp.float16, jnp.bfloat16, jnp.float32):
-        g, arrays = _prepared(f, inputs, dtype)
+        g, arrays = s.prepared(dtype)
         for y in jax.tree.leaves(jax.eval_shape(g, arrays)):
             if jnp.issubdtype(y.dtype, jnp.floating):
                 assert y.dtype == dtype, f"{dtype.__name__} became {y.dtype}"
 
 
-def takes_float64(f: Callable, inputs: dict) -> None:
+def takes_float64(s: Subject) -> None:
     """Under x64 float64 stays float64, and agrees with float32 to float32's digits."""
-    g, arrays = _prepared(f, inputs)
-    single = jax.jit(g)(arrays)
     with jax.enable_x64(True):
-        g, arrays = _prepared(f, inputs, jnp.float64)
-        double = jax.jit(g)(arrays)
-    for s, d in zip(jax.tree.leaves(single), jax.tree.leaves(double), strict=True):
-        if jnp.issubdtype(s.dtype, jnp.floating):
-            assert d.dtype == jnp.float64
-            _agree(s, np.asarray(d).astype(np.float32), "x64", 1e-4)
+        g, arrays = s.prepared(jnp.float64)
+        double = jax.device_get(jax.jit(g)(arrays))
+    pairs = zip(jax.tree.leaves(s.value), jax.tree.leaves(double), strict=True)
+    for single, wide in pairs:
+        if jnp.issubdtype(single.dtype, jnp.floating):
+            assert wide.dtype == jnp.float64
+            _agree(single, np.asarray(wide).astype(np.float32), "x64", 1e-4)
 
 
-def takes_numpy(f: Callable, inputs: dict) -> None:
-    """NumPy arrays serve as well as JAX's."""
-    g, arrays = _prepared(f, inputs)
-    numpy = jax.tree.map(np.asarray, arrays)
-    _agree(jax.tree.map(jnp.asarray, g(numpy)), g(arrays), "NumPy inputs")
-
-
-def lowers_everywhere(f: Callable, inputs: dict) -> None:
+def lowers_everywhere(s: Subject) -> None:
     """jax.export lowers the function for cpu, cuda and tpu."""
-    g, arrays = _prepared(f, inputs)
+    g, arrays = s.prepared()
     exported = jax.export.export(jax.jit(g), platforms=PLATFORMS)(arrays)
     assert exported.platforms == PLATFORMS
 
 
-def runs_sharded(f: Callable, inputs: dict) -> None:
+def runs_sharded(s: Subject) -> None:
     """Under shard_map, one copy of the inputs a device, every device agrees."""
     devices = jax.devices()
-    g, arrays = _prepared(f, inputs)
+    g, arrays = s.prepared()
     kinds = (jax.sharding.AxisType.Auto,)
     mesh = jax.make_mesh((len(devices),), ("d",), axis_types=kinds)
     many = jax.tree.map(lambda x: jnp.stack([x] * len(devices)), arrays)
@@ -102,13 +107,13 @@ def runs_sharded(f: Callable, inputs: dict) -> None:
     spread = PartitionSpec("d")
     each = jax.shard_map(local, mesh=mesh, in_specs=(spread,), out_specs=spread)
     last = jax.tree.map(lambda y: y[-1], jax.device_get(jax.jit(each)(many)))
-    _agree(last, jax.device_get(jax.jit(g)(arrays)), "shard_map")
+    _agree(last, s.value, "shard_map")
 
 
-def has_second_derivatives(f: Callable, inputs: dict) -> None:
+def has_second_derivatives(s: Subject) -> None:
     """Forward over reverse is finite and symmetric along two directions."""
     with jax.enable_x64(True):
-        g, arrays = _prepared(f, inputs, jnp.float64)
+        g, arrays = s.prepared(jnp.float64)
         moving = {n: a for n, a in arrays.items() if _floating(a)}
         if not moving:
             return
@@ -125,23 +130,23 @@ def has_second_derivatives(f: Callable, inputs: dict) -> None:
 
         @jax.jit
         def bend(m):
-            def along(v):
-                return jax.jvp(jax.grad(scalar), (m,), (v,))[1]
-
-            return _inner(along(a), b), _inner(along(b), a)
+            _, hessian = jax.linearize(jax.grad(scalar), m)
+            return _inner(hessian(a), b), _inner(hessian(b), a)
 
         one, other = bend(moving)
     assert np.isfinite(one), "the second derivative is not finite"
     np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
 
 
-def takes_both_kinds_of_key(f: Callable, inputs: dict) -> None:
+def takes_both_kinds_of_key(s: Subject) -> None:
     """A typed key and the uint32 key of older code give the same numbers."""
-    if "key" not in inspect.signature(f).parameters:
+    if "key" not in inspect.signature(s.f).parameters:
         return
-    rest = _function.cast({n: v for n, v in inputs.items() if n != "key"}, jnp.float32)
+    rest = _function.cast(
+        {n: v for n, v in s.inputs.items() if n != "key"}, jnp.float32
+    )
     keys = jax.random.key(5), jax.random.PRNGKey(5)
-    typed, old = (_function.call(f, {**rest, "key": k}) for k in keys)
+    typed, old = (_function.call(s.f, {**rest, "key": k}) for k in keys)
     _agree(typed, old, "keys", 0.0)
 
 
@@ -161,11 +166,10 @@ def _inner(a: Any, b: Any) -> Any:
 
 
 LAWS = (
-    jit_is_eager,
+    op_by_op_on_numpy_is_compiled,
     vmap_is_a_loop,
     keeps_dtype,
     takes_float64,
-    takes_numpy,
     lowers_everywhere,
     runs_sharded,
     has_second_derivatives,
