@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from assay import bench
+
 Epochs = Callable[[int], list[float]]
 RATE = 1e-3
 
@@ -211,9 +213,24 @@ def equinox_loop(task: Task) -> Epochs:
 
 
 def torch_loop(task: Task) -> Epochs:
-    """PyTorch, eager, fused Adam."""
+    """PyTorch, eager, fused Adam, on one thread or all: whichever is faster."""
     import torch
 
+    threads = torch.get_num_threads()
+    speed = {n: _torch_seconds(torch, task, n) for n in (1, threads)}
+    torch.set_num_threads(min(speed, key=speed.__getitem__))
+    return _torch_loop(torch, task)
+
+
+def _torch_seconds(torch: Any, task: Task, threads: int) -> float:
+    torch.set_num_threads(threads)
+    few = task._replace(x=task.x[: 8 * task.batch], y=task.y[: 8 * task.batch])
+    epochs = _torch_loop(torch, few)
+    epochs(1)
+    return bench.seconds(lambda: epochs(1))
+
+
+def _torch_loop(torch: Any, task: Task) -> Epochs:
     parts: list[Any] = []
     for layer, flatten in zip(task.layers, _flattens(task), strict=True):
         parts += _torch_layer(torch, layer, flatten=flatten)
