@@ -202,3 +202,13 @@ def test_empty_arrays(shape):
     fs = [*SMOOTH.values(), activations.softmax, activations.log_softmax]
     assert all(f(x).shape == shape for f in fs)
     assert all(jax.grad(lambda x, f=f: f(x).sum())(x).shape == shape for f in fs)
+
+
+def test_softmax_allows_for_the_rounding_of_its_differences():
+    """x − max x rounds by 1e-6 here, and e to it would be 15 ULP off."""
+    x = np.array([60.3, 0.0012345, -1.0000001, 7.1234567], np.float32)
+    e = np.exp(x.astype(np.float64) - float(x[0]))
+    got = jax.jit(activations.softmax)(jnp.asarray(x))
+    np.testing.assert_allclose(got, e / e.sum(), rtol=5 * 2**-24)
+    cost = -jax.jit(activations.log_softmax)(jnp.asarray(x))[0]
+    np.testing.assert_allclose(cost, np.log1p(e[1:].sum()), rtol=5 * 2**-24)
