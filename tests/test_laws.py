@@ -31,10 +31,14 @@ IDS = [f"{room}.{name}" for room, name, _ in SAMPLES]
 
 
 @pytest.mark.parametrize(("room", "name", "inputs"), SAMPLES, ids=IDS)
-def test_laws(room, name, inputs):
+def test_laws(room, name, inputs, request):
     """The function keeps every law that speaks about its room."""
+    shapes_executed = request.config.getoption("--jaxtyping-packages", None)
     subject, broken = _laws.Subject(discover(room)[name], inputs), []
     for law in _laws.LAWS:
+        numpy = law is _laws.op_by_op_on_numpy_is_compiled
+        if shapes_executed and numpy:  # the annotations say Array
+            continue
         if room not in EXEMPT.get(law.__name__, ()):
             try:
                 law(subject)

@@ -61,7 +61,7 @@ def avg_pool(
     w, rank = _window("avg_pool", x, window, strides, padding)
     flat = _one_batch(x, rank)
     wide = _precision.wide(flat.dtype)
-    y = _sum(w)(flat.astype(wide))
+    y = _sum(w, flat.astype(wide))
     counts = np.full((), w.taps())
     if not count_include_pad:
         counts = _geometry.valid_counts(flat.shape[1:-1], w)[..., None]
@@ -183,20 +183,9 @@ def _max_pull(w: _geometry.Window, x, y, g):
     return jnp.swapaxes(dx, 0, -1) if few else dx
 
 
-@cache
-def _sum(w: _geometry.Window) -> Callable:
+def _sum(w: _geometry.Window, x):
     """x (n, *spatial, c) -> the sum of every window."""
-
-    def plain(x):
-        return lax.reduce_window(x, np.zeros((), x.dtype), lax.add, *_everywhere(w))
-
-    def backward(args, _, g):
-        return (_interleave(w, [g] * w.taps(), args[0].shape),)
-
-    # Windows that tile: every place of a window gets the window's cotangent.
-    return (
-        with_backward(plain, lambda x: (plain(x), ()), backward) if w.tiles() else plain
-    )
+    return lax.reduce_window(x, np.zeros((), x.dtype), lax.add, *_everywhere(w))
 
 
 def _everywhere(w: _geometry.Window):

@@ -92,9 +92,9 @@ def gradient(
     nothing is differentiable, or the inputs are too large for differences.
     """
     moving = [n for n, d in case.items() if d.differentiable and not _plain(inputs[n])]
-    inputs = {n: _nudged(v) if n in moving else v for n, v in inputs.items()}
     if not _moderate([inputs[n] for n in moving]):
         return None
+    inputs = {n: _nudged(v) if n in moving else v for n, v in inputs.items()}
     with jax.enable_x64(True):
         arrays = cast(inputs, jnp.float64)
         point = {n: arrays.pop(n) for n in moving}
