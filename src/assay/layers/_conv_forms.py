@@ -52,7 +52,7 @@ def convolution(w: _geometry.Window, groups: int) -> Callable:
 
 
 def _choose(w: _geometry.Window, groups: int, x_shape, kernel_shape) -> Form:
-    """The form for a CPU, measured on 2 cores with AVX-512 (benchmarks/README)."""
+    """The form for a CPU, measured on 2 cores with AVX-512."""
     c, o = x_shape[-1], kernel_shape[-1]
     if 0 in x_shape:
         return LAX  # nothing to compute
