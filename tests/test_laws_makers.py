@@ -1,0 +1,75 @@
+"""The laws for makers of functions, initializers and optimizers, found by discovery."""
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from assay.verify import _laws, discover
+
+# What has no default: everything else is made with none.
+NEEDED = {"constant": (0.5,), "variance_scaling": (1.0, "fan_in", "normal")}
+SHAPE = (4, 6)
+
+OPTIMIZERS = [
+    name
+    for name, make in discover("optim").items()
+    if next(iter(inspect.signature(make).parameters), "") == "learning_rate"
+    and name != "scale_by_learning_rate"
+]
+
+
+def initializer(name):
+    """The initializer of that name: itself, or what its factory makes."""
+    f = discover("initializers")[name]
+    made = "key" in inspect.signature(f).parameters
+    return f if made else f(*NEEDED.get(name, ()))
+
+
+def advance(tx):
+    """Two steps as a pure function of arrays, which is what the laws speak about."""
+
+    def two_steps(gradients, params):
+        state = tx.init(params)
+        for _ in range(2):
+            updates, state = tx.update(gradients, state, params)
+        return updates
+
+    return two_steps
+
+
+@pytest.mark.parametrize("name", list(discover("initializers")))
+def test_an_initializer_takes_both_kinds_of_key_and_lowers_everywhere(name):
+    """Also: the same key gives the same numbers, and x64 leaves float32 alone."""
+    init = initializer(name)
+    draw = jax.jit(lambda key: init(key, SHAPE, jnp.float32))
+    typed, old = draw(jax.random.key(3)), draw(jax.random.PRNGKey(3))
+    np.testing.assert_array_equal(typed, old)
+    with jax.enable_x64(True):
+        wide = jax.eval_shape(lambda k: init(k, SHAPE, jnp.float32), jax.random.key(3))
+    assert wide.dtype == jnp.float32
+    exported = jax.export.export(draw, platforms=_laws.PLATFORMS)(jax.random.key(3))
+    assert exported.platforms == _laws.PLATFORMS
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_keeps_the_laws(name):
+    """Eager and compiled, mapped, in float64, sharded, and lowered everywhere."""
+    rng = np.random.default_rng(1)
+    inputs = {n: rng.standard_normal(SHAPE) for n in ("gradients", "params")}
+    subject = _laws.Subject(advance(discover("optim")[name](0.1)), inputs)
+    for law in (
+        _laws.op_by_op_on_numpy_is_compiled,
+        _laws.vmap_is_a_loop,
+        _laws.keeps_dtype,
+        _laws.takes_float64,
+        _laws.lowers_everywhere,
+        _laws.runs_sharded,
+    ):
+        law(subject)
+
+
+def test_the_optimizers_are_found():
+    assert {"sgd", "momentum", "adagrad", "rmsprop", "adam"} <= set(OPTIMIZERS)
