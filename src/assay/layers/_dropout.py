@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from assay import _check
 from assay.layers._precision import wide
-from assay.typing import Array, Float, Key, Scalar
+from assay.typing import Array, DType, Float, Key, Scalar
 
 STEPS = 1 << 16  # the rate is a multiple of 1/65536
 
@@ -40,7 +40,7 @@ def _threshold(rate: Scalar) -> Array:
     return jnp.where(rate >= 1, STEPS, nearest).astype(jnp.uint32)
 
 
-def _factor(dropped: Array, dtype: jnp.dtype) -> Array:
+def _factor(dropped: Array, dtype: DType) -> Array:
     """1 / (probability of being kept), and 0 where nothing is kept."""
     kept = STEPS - jnp.minimum(dropped, STEPS - 1).astype(dtype)
     return jnp.where(dropped == STEPS, 0, STEPS / kept).astype(dtype)
