@@ -1,5 +1,6 @@
 """The table that `assay verify` prints."""
 
+import itertools
 import math
 from collections.abc import Iterable
 
@@ -11,13 +12,16 @@ from assay.verify._rooms import Row
 def table(rows: Iterable[Row]) -> Table:
     """One line a function: reference, worst error in ULP, derivative error, verdict."""
     out = Table(title="ours in float32 against the reference in float64", expand=False)
-    for heading in ("room", "function", "reference"):
-        out.add_column(heading, overflow="fold")
+    out.add_column("function", overflow="fold")
+    out.add_column("reference", overflow="fold")
     for heading in ("ULP", "bound", "gradient"):
         out.add_column(heading, justify="right", no_wrap=True)
     out.add_column("verdict", no_wrap=True)
-    for r in rows:
-        out.add_row(r.room, r.name, r.reference, *figures(r), verdict(r))
+    for room, found in itertools.groupby(rows, key=lambda r: r.room):
+        out.add_section()
+        out.add_row(f"[bold]{room}[/]")
+        for r in found:
+            out.add_row(r.name, r.reference, *figures(r), verdict(r))
     return out
 
 
