@@ -4,6 +4,7 @@ import inspect
 
 import jax
 import optax
+import optax.contrib
 import pytest
 
 from assay.verify import discover
@@ -12,7 +13,7 @@ PEERS = {
     "activations": [jax.nn],
     "initializers": [jax.nn.initializers],
     "losses": [optax.losses],
-    "optim": [optax],
+    "optim": [optax, optax.contrib],
 }
 # optax.<name> that is another thing than ours of that name: none so far.
 OTHER_THING: set[tuple[str, str]] = set()

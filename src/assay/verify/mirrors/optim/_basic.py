@@ -1,81 +1,17 @@
-"""Optax under the same names, and NumPy where Optax has no such rule.
-
-A transform is not an array, so each mirror but two states a property: the updates of
-ours in float32 over 100 noisy steps, and those of the reference in float64.
-"""
+"""The plain transforms, SGD, Adagrad, RMSprop and Adam, beside Optax's."""
 
 from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
-from assay.verify import _record, _streams
-from assay.verify.mirrors._given import given, mark, static, tree
+from assay.verify.mirrors._given import given, mark, tree
+from assay.verify.mirrors.optim._walks import rate as _rate
+from assay.verify.mirrors.optim._walks import transform, walk
 
-STEPS = 100
 DECAY = 0.999  # exact in no binary format: a rounded beta shows
-
-
-def walk(tx: Any, *, x64: bool = False) -> np.ndarray:
-    """The updates of a transform, one row a step.
-
-    All leaves in one row: a lone number crosses zero, and has no digits left there.
-    """
-    dtype = jnp.float64 if x64 else jnp.float32
-
-    def cast(t):
-        return jax.tree.map(lambda x: jnp.asarray(x, dtype), t)
-
-    with jax.enable_x64(x64), _record.relaxed():
-        params, update = cast(_streams.parameters()["dense"]), jax.jit(tx.update)
-        state, rows = tx.init(params), []
-        for gradients in _streams.gradients("noise", params, STEPS):
-            updates, state = update(cast(gradients), state, params)
-            rows.append(jax.tree.leaves(updates))
-        rows = jax.device_get(rows)
-        return np.stack([np.concatenate([u.ravel() for u in row]) for row in rows])
-
-
-def curve(schedule: Callable, *, x64: bool = False) -> np.ndarray:
-    """The values of a schedule at 0 ... 30 and far beyond, the step being traced."""
-    counts = [*range(31), 1000, 2**31 - 1]
-    with jax.enable_x64(x64), _record.relaxed():
-        value = jax.jit(lambda t: jnp.asarray(schedule(t), float))
-        # int32 / int is float32 in JAX, whatever the mode.
-        count = jnp.int64 if x64 else jnp.int32
-        return np.stack([value(count(t)) for t in counts])
-
-
-def against(theirs: Callable, read: Callable, cases: list[dict], **facts) -> Callable:
-    """A property: `read` of ours in float32, and of theirs in float64."""
-
-    def mirror(ours, **arguments):
-        return read(ours(**arguments)), read(theirs(**arguments), x64=True)
-
-    for case in reversed(cases):
-        mirror = given(**{n: static(v) for n, v in case.items()})(mirror)
-    facts = {"property": True, "higher_order": True, "source": "optax", **facts}
-    mirror.reference = theirs
-    return mark(**facts)(mirror)
-
-
-def transform(theirs: Callable, *cases: dict, **facts: Any) -> Callable:
-    """The mirror of something that makes a transform."""
-    # A moment forgets its roundings as slowly as its gradients: sqrt(1000) of them.
-    facts = {"rows": True, "ulp": 24, **facts}
-    return against(theirs, walk, list(cases) or [{}], **facts)
-
-
-def schedule(theirs: Callable, *cases: dict, **facts: Any) -> Callable:
-    """The mirror of something that makes a schedule."""
-    return against(theirs, curve, list(cases), **facts)
-
-
-def _rate(t):
-    return 0.1 / (1 + t)
 
 
 def _chained(make: Callable, library: Any) -> Any:
@@ -175,28 +111,4 @@ rmsprop = transform(
 )
 adam = transform(
     optax.adam, {"learning_rate": 0.1}, {"learning_rate": _rate, "b1": 0.0, "b2": 0.99}
-)
-
-constant_schedule = schedule(optax.constant_schedule, {"value": 0.3})
-piecewise_constant_schedule = schedule(
-    optax.piecewise_constant_schedule,
-    {"init_value": 0.3, "boundaries_and_scales": {7: 0.1, 3: 0.5, 20: 2.0}},
-    {"init_value": 0.3},
-)
-exponential_decay = schedule(
-    optax.exponential_decay,
-    {"init_value": 0.3, "transition_steps": 7, "decay_rate": 0.9},
-    {
-        "init_value": 0.3,
-        "transition_steps": 7,
-        "decay_rate": 0.9,
-        "transition_begin": 3,
-        "staircase": True,
-        "end_value": 0.1,
-    },
-)
-cosine_decay_schedule = schedule(
-    optax.cosine_decay_schedule,
-    {"init_value": 0.3, "decay_steps": 20},
-    {"init_value": 0.3, "decay_steps": 20, "alpha": 0.1, "exponent": 1.5},
 )

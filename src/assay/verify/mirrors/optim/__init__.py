@@ -1,0 +1,8 @@
+"""Optax under the same names, and NumPy where Optax has no such rule.
+
+Every file is read whole: a name without underscore in it is a mirror.
+"""
+
+# ruff: noqa: F403
+from assay.verify.mirrors.optim._basic import *
+from assay.verify.mirrors.optim._schedules import *
