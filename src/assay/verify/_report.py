@@ -21,14 +21,22 @@ def table(rows: Iterable[Row]) -> Table:
         out.add_section()
         out.add_row(f"[bold]{room}[/]")
         for r in found:
-            out.add_row(r.name, r.reference, *figures(r), verdict(r))
+            out.add_row(r.name, references(r), *figures(r), verdict(r))
     return out
+
+
+def references(row: Row) -> str:
+    """The reference, and below it the second source."""
+    return f"{row.reference}\n{row.second}" if row.second else row.reference
 
 
 def figures(row: Row) -> tuple[str, str, str]:
     """ULP, bound and derivative error as short text."""
     slope = "–" if row.gradient is None else f"{row.gradient:.0e}"
-    return number(row.ulp), number(row.bound), slope
+    ulp = number(row.ulp)
+    if row.second:
+        ulp += "\n–" if row.second_ulp is None else f"\n{number(row.second_ulp)}"
+    return ulp, number(row.bound), slope
 
 
 def number(value: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from assay import _check
-from assay.verify import _function, _measure
+from assay.verify import _function, _measure, _second
 from assay.verify._discover import discover, mirrored_rooms
 from assay.verify.mirrors._given import Draw
 
@@ -36,6 +36,16 @@ class Row(NamedTuple):
     gradient: float | None
     ok: bool
     note: str = ""
+    second: str = ""  # the second source, where the room has one
+    second_ulp: float | None = None  # the distance from that
+
+
+class Distances(NamedTuple):
+    """What the comparison of one row found."""
+
+    ulp: float
+    gradient: float | None
+    second: float | None  # in ULP from the second source
 
 
 def grid() -> np.ndarray:
@@ -91,34 +101,52 @@ def row(room: str, name: str) -> Row:
         note = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         return Row(*about, float("inf"), bound, None, False, note)
     slope_ok = found.gradient is None or found.gradient <= GRADIENT_BOUND
-    ok = found.ulp <= bound and slope_ok
+    ok = max(found.ulp, found.second or 0.0) <= bound and slope_ok
     note = facts_of(mirror).get("why", "")
-    return Row(*about, found.ulp, bound, found.gradient, ok, note)
+    second = _second_of(room, name, mirror)
+    beside = (second.source if second else "", found.second)
+    return Row(*about, found.ulp, bound, found.gradient, ok, note, *beside)
 
 
-def _find(room: str, name: str, mirror: Callable) -> _function.Found:
+def _second_of(room: str, name: str, mirror: Callable) -> _second.Second | None:
+    """Optimizers have two references: no library is an oracle there."""
+    return _second.second_of(name, mirror) if room == "optim" else None
+
+
+def _find(room: str, name: str, mirror: Callable) -> Distances:
     """Choose how this function is compared: by a property, or by value and slope."""
     ours, facts = discover(room)[name], facts_of(mirror)
+    second = _second_of(room, name, mirror)
     if facts.get("property"):
-        return _property(ours, mirror)
+        return _property(ours, mirror, second)
     cases, rows = cases_of(room, mirror), facts.get("rows", room == "layers")
     if not cases:
         _check.fail(f"verify {room}.{name}", "its mirror must state @given", "none")
     differentiate = facts.get("gradient", True)
-    return _function.compare(
+    found = _function.compare(
         ours, mirror, cases, rows=rows, differentiate=differentiate
     )
+    apart = None
+    if second is not None:
+        other = second.make
+        apart = _function.compare(ours, other, cases, rows=rows, differentiate=False)
+    return Distances(found.ulp, found.gradient, apart and apart.ulp)
 
 
-def _property(ours: Callable, mirror: Callable) -> _function.Found:
+def _property(
+    ours: Callable, mirror: Callable, second: _second.Second | None
+) -> Distances:
     """A mirror that states a property returns what it got and what it expected."""
-    worst = 0.0
+    worst, apart = 0.0, []
+    rows = facts_of(mirror).get("rows", False)
     for seed, case in enumerate(getattr(mirror, "cases", None) or [{}]):
         inputs = _function.cast(_function.draw(case, seed), np.float32)
         got, expected = mirror(ours, **inputs)
-        rows = facts_of(mirror).get("rows", False)
         worst = max(worst, _measure.tree_ulp(got, expected, rows=rows))
-    return _function.Found(worst, None)
+        if second is not None and second.knows(inputs):
+            expected = _second.expected(second, mirror, inputs)
+            apart.append(_measure.tree_ulp(got, expected, rows=rows))
+    return Distances(worst, None, max(apart, default=None))
 
 
 def rows(rooms: Iterable[str] | None = None) -> Iterator[Row]:
