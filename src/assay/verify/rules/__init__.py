@@ -6,4 +6,8 @@ and defaults of ours, the conventions in which libraries differ among them.
 """
 
 # ruff: noqa: F403
+from assay.verify.rules._adagrad import *
 from assay.verify.rules._adam import *
+from assay.verify.rules._lion import *
+from assay.verify.rules._rmsprop import *
+from assay.verify.rules._sgd import *
