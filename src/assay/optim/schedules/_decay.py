@@ -1,7 +1,4 @@
-"""Learning rates as functions of the number of updates done: an int, or a traced one.
-
-Values are float32 (float64 under x64). Room for warm-up, one-cycle and the rest.
-"""
+"""Constant, in steps, and falling: exponentially, as a power, a cosine, or 1/t."""
 
 import math
 
@@ -10,6 +7,7 @@ import numpy as np
 
 from assay import _check
 from assay.optim import _arithmetic as arithmetic
+from assay.optim.schedules import _progress as progress
 from assay.typing import Scalar, Schedule
 
 
@@ -37,7 +35,7 @@ def piecewise_constant_schedule(
         _check.within("piecewise_constant_schedule", name, factor, 0, math.inf)
 
     def schedule(count):
-        value = _value(init_value)
+        (value,) = progress.values(init_value)
         for boundary, factor in steps:
             value = jnp.where(jnp.asarray(count) >= boundary, value * factor, value)
         return value
@@ -68,8 +66,8 @@ def exponential_decay(
     begin = max(transition_begin, 0)
 
     def schedule(count):
-        value = _value(init_value)
-        done = jnp.maximum(jnp.asarray(count) - begin, 0)
+        (value,) = progress.values(init_value)
+        done = progress.since(count, begin, transition_steps)
         # Whole and rest apart: a long quotient would be rounded before the power.
         whole = (done // transition_steps).astype(value.dtype)
         value = value * _power(rate, whole)
@@ -100,11 +98,10 @@ def cosine_decay_schedule(
     low, power = arithmetic.number(alpha), arithmetic.number(exponent)
 
     def schedule(count):
-        start = _value(init_value)
-        left = decay_steps - jnp.minimum(jnp.asarray(count), decay_steps)
+        (start,) = progress.values(init_value)
+        _, left = progress.fractions(count, decay_steps, start.dtype)
         # sin² of what is left: ½(1 + cos) cancels at the end of the way.
-        angle = left.astype(start.dtype) * (math.pi / 2 / decay_steps)
-        wave = jnp.sin(angle) ** 2
+        wave = jnp.sin(left * (math.pi / 2)) ** 2
         wave = wave ** jnp.asarray(arithmetic.like(power, start), start.dtype)
         below = arithmetic.like(low, start)
         return start * ((1 - below) * wave + below)
@@ -112,9 +109,86 @@ def cosine_decay_schedule(
     return schedule
 
 
-def _value(init_value):
-    """The starting value as an array of at least float32."""
-    return arithmetic.widen(jnp.asarray(init_value))
+def polynomial_schedule(
+    init_value: Scalar,
+    end_value: Scalar,
+    power: Scalar,
+    transition_steps: int,
+    transition_begin: int = 0,
+) -> Schedule:
+    """f(t) = (init_value − end_value)(1 − (t − transition_begin)/T)^power + end_value.
+
+    T = transition_steps; init_value before, end_value after. No steps: constant, as in
+    Optax.
+
+    >>> f = polynomial_schedule(1.0, 0.0, power=2, transition_steps=4)
+    >>> [float(f(t)) for t in range(6)]
+    [1.0, 0.5625, 0.25, 0.0625, 0.0, 0.0]
+    """
+    if transition_steps <= 0:
+        return constant_schedule(init_value)
+    begin = max(transition_begin, 0)
+
+    def schedule(count):
+        start, end = progress.values(init_value, end_value)
+        done, left = progress.fractions(count, transition_steps, start.dtype, begin)
+        share, rest = progress.powers(left, done, power)
+        return start * share + end * rest
+
+    return schedule
+
+
+def linear_schedule(
+    init_value: Scalar,
+    end_value: Scalar,
+    transition_steps: int,
+    transition_begin: int = 0,
+) -> Schedule:
+    """f(t) = init_value + (end_value − init_value)(t − transition_begin)/T.
+
+    `polynomial_schedule` of power 1.
+
+    >>> f = linear_schedule(0.0, 1.0, 4)
+    >>> [float(f(t)) for t in range(6)]
+    [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
+    """
+    return polynomial_schedule(
+        init_value, end_value, 1, transition_steps, transition_begin
+    )
+
+
+def inverse_time_decay(
+    init_value: Scalar,
+    transition_steps: int,
+    decay_rate: Scalar,
+    transition_begin: int = 0,
+    staircase: bool = False,
+) -> Schedule:
+    """f(t) = init_value / (1 + decay_rate · (t − transition_begin)/transition_steps).
+
+    init_value before transition_begin; `staircase` takes the quotient's floor.
+
+    >>> f = inverse_time_decay(1.0, 2, 0.5, staircase=True)
+    >>> [round(float(f(t)), 4) for t in range(5)]
+    [1.0, 1.0, 0.6667, 0.6667, 0.5]
+
+    Keras's InverseTimeDecay; Robbins and Monro 1951, doi:10.1214/aoms/1177729586.
+    """
+    if not transition_steps > 0:
+        must = "transition_steps must be positive"
+        _check.fail("inverse_time_decay", must, transition_steps)
+    rate = arithmetic.number(decay_rate)
+
+    def schedule(count):
+        (start,) = progress.values(init_value)
+        done = progress.since(count, transition_begin, transition_steps)
+        if staircase:
+            time = (done // transition_steps).astype(start.dtype)
+        else:
+            time = done.astype(start.dtype) / transition_steps
+        return start / (1 + arithmetic.like(rate, start) * time)
+
+    return schedule
 
 
 def _power(rate, power):
