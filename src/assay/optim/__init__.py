@@ -34,9 +34,35 @@ from assay.optim._transform import identity as identity
 from assay.optim._transform import scale as scale
 from assay.optim._transform import scale_by_learning_rate as scale_by_learning_rate
 from assay.optim._transform import scale_by_schedule as scale_by_schedule
+from assay.optim.schedules import RangeTest as RangeTest
 from assay.optim.schedules import constant_schedule as constant_schedule
 from assay.optim.schedules import cosine_decay_schedule as cosine_decay_schedule
+from assay.optim.schedules import cosine_onecycle_schedule as cosine_onecycle_schedule
+from assay.optim.schedules import cyclic_schedule as cyclic_schedule
 from assay.optim.schedules import exponential_decay as exponential_decay
+from assay.optim.schedules import inverse_sqrt_schedule as inverse_sqrt_schedule
+from assay.optim.schedules import inverse_time_decay as inverse_time_decay
+from assay.optim.schedules import join_schedules as join_schedules
+from assay.optim.schedules import linear_onecycle_schedule as linear_onecycle_schedule
+from assay.optim.schedules import linear_schedule as linear_schedule
+from assay.optim.schedules import lr_range_schedule as lr_range_schedule
+from assay.optim.schedules import lr_range_test as lr_range_test
+from assay.optim.schedules import multiply_schedules as multiply_schedules
 from assay.optim.schedules import (
     piecewise_constant_schedule as piecewise_constant_schedule,
+)
+from assay.optim.schedules import (
+    piecewise_interpolate_schedule as piecewise_interpolate_schedule,
+)
+from assay.optim.schedules import polynomial_schedule as polynomial_schedule
+from assay.optim.schedules import sgdr_schedule as sgdr_schedule
+from assay.optim.schedules import warmup_constant_schedule as warmup_constant_schedule
+from assay.optim.schedules import (
+    warmup_cosine_decay_schedule as warmup_cosine_decay_schedule,
+)
+from assay.optim.schedules import (
+    warmup_exponential_decay_schedule as warmup_exponential_decay_schedule,
+)
+from assay.optim.schedules import (
+    warmup_stable_decay_schedule as warmup_stable_decay_schedule,
 )
