@@ -21,13 +21,28 @@ class Scale(NamedTuple):
     words: dict[str, str] = {}
 
 
-# scale_by_x is the rule of x at the rate −1, save where Optax has another word.
+# scale_by_x is the rule of x at the rate −1, save where Optax has other words.
 SCALES = {
     "trace": Scale("sgd", words={"decay": "momentum"}),
+    "scale_by_adan": Scale("adan", {"eps_root": 0.0}),
     "scale_by_belief": Scale("adabelief"),
+    "scale_by_lion": Scale("lion", {"weight_decay": 0.0}),
+    "scale_by_muon": Scale("orthogonal"),
+    "scale_by_nadam": Scale("nadam", {"momentum_decay": 0.004}),
+    "scale_by_novograd": Scale("novograd", {"eps": 1e-8}),
+    "scale_by_optimistic_gradient": Scale("optimistic_gradient_descent"),
     "scale_by_rms": Scale("rmsprop"),
     "scale_by_rss": Scale("adagrad"),
+    "scale_by_sign": Scale("sign_sgd"),
+    "scale_by_sm3": Scale("sm3", words={"b1": "momentum"}),
     "scale_by_stddev": Scale("rmsprop", {"centered": True}),
+}
+# What a rule is given where the caller states no rate; Optax's adadelta turns no sign.
+RATES = {
+    "adadelta": None,
+    "adafactor": None,
+    "schedule_free_sgd": 1.0,
+    "schedule_free_adamw": 0.0025,
 }
 
 
@@ -61,17 +76,22 @@ def second_of(name: str, mirror: Callable) -> Second | None:
     if rule is None:
         return None
     known = frozenset(inspect.signature(rule).parameters)
+    if "rate" not in known:  # a pair already: its leaves share something
+        return Second(rule, "NumPy", known)
     if scale is None:
-        make, rest = partial(_rule.transform, rule), {"learning_rate"}
+        rate = RATES.get(name, 1.0)
+        make = partial(_rule.transform, rule, learning_rate=rate)
+        rest = {"learning_rate"}
     else:
-        make, rest = partial(_scaled, rule, scale), set(scale.words)
+        make, rest = partial(_scaled, rule, scale), {"learning_rate", *scale.words}
     return Second(make, "rule in NumPy", known | rest)
 
 
 def _scaled(rule: Callable, scale: Scale, **settings: Any) -> Any:
     """The rule without a rate: the step that it takes at the rate −1."""
-    settings = {scale.words.get(n, n): v for n, v in settings.items()}
-    return _rule.transform(rule, -1.0, **scale.fixed, **settings)
+    settings = scale.fixed | {scale.words.get(n, n): v for n, v in settings.items()}
+    rate = settings.pop("learning_rate", 1.0)  # rprop's, the first step
+    return _rule.transform(rule, -rate, **settings)
 
 
 def expected(second: Second, mirror: Callable, arguments: dict) -> Any:

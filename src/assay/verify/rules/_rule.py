@@ -32,17 +32,22 @@ def transform(rule: Rule, learning_rate: Any = 1.0, **settings: Any) -> Transfor
     def update(updates, state, params=None, **extra):
         del extra
         count, states = state
-        rate = learning_rate(count) if callable(learning_rate) else learning_rate
+        rate = None if learning_rate is None else float(at(learning_rate, count + 1))
         leaves, structure = jax.tree.flatten(updates)
         ps = leaves if params is None else jax.tree.leaves(params)
         done = [
-            rule(count + 1, _double(g), _double(p), s, float(rate), **settings)
+            rule(count + 1, _double(g), _double(p), s, rate, **settings)
             for g, p, s in zip(leaves, ps, states, strict=True)
         ]
         new = structure.unflatten([u for u, _ in done])
         return new, (count + 1, [s for _, s in done])
 
     return Transform(init, update)
+
+
+def at(value: Any, t: int) -> Any:
+    """A number, or a schedule's number: it counts the updates before this one."""
+    return value(t - 1) if callable(value) else value
 
 
 def _double(x: Any) -> np.ndarray:

@@ -8,14 +8,12 @@ def sgd(
     """−rate · b, b ← momentum · b + (1−dampening) · g from b₁ = g; Nesterov's is
     g + momentum · b. Without `rate_last` the rate is inside the buffer (Keras): the
     same at a constant rate, another thing under a schedule. torch.optim.SGD."""
-    del p
+    del t, p
     g = -g if maximize else g
     if momentum is None:
         return -rate * g, s
     g = g if rate_last else rate * g
-    old = s.get("b", 0.0)
-    first = t <= 1
-    b = momentum * old + (1 - dampening * (1 - first)) * g
+    b = momentum * s["b"] + (1 - dampening) * g if "b" in s else g
     u = g + momentum * b if nesterov else b
     return -(rate if rate_last else 1.0) * u, {"b": b}
 
