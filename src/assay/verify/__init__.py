@@ -5,6 +5,8 @@ written by someone else) and `table` prints them; `optimizer` walks two optimize
 side by side, `shadow` does it while one of them trains. The only room with Optax.
 """
 
+from assay.verify._adapters import keras_optimizer as keras_optimizer
+from assay.verify._adapters import torch_optimizer as torch_optimizer
 from assay.verify._discover import discover as discover
 from assay.verify._discover import mirrored_rooms as mirrored_rooms
 from assay.verify._discover import public_functions as public_functions

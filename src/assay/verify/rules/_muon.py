@@ -7,11 +7,13 @@ from assay.verify.rules._adam import adamw
 _JORDAN = (3.4445, -4.775, 2.0315)
 
 
-def _newton_schulz(x, coefficients, steps, eps):
-    """x/(‖x‖ + eps), then X ← a X + b (XXᵀ)X + c (XXᵀ)²X, `steps` times."""
+def _newton_schulz(x, coefficients, steps, eps, clamp):
+    """x/(‖x‖ + eps), or x/max(‖x‖, eps), and then `steps` times
+    X ← a X + b (XXᵀ)X + c (XXᵀ)²X."""
     turn = x.shape[0] > x.shape[1]
     x = x.T if turn else x
-    x = x / (np.sqrt(np.sum(x**2)) + eps)
+    norm = np.sqrt(np.sum(x**2))
+    x = x / (max(norm, eps) if clamp else norm + eps)
     table = np.broadcast_to(np.asarray(coefficients), (steps, 3))
     for a, b, c in table:
         square = x @ x.T
@@ -21,7 +23,7 @@ def _newton_schulz(x, coefficients, steps, eps):
 
 def orthogonal(
     t, g, p, s, rate, *, ns_coeffs=_JORDAN, ns_steps=5, beta=0.95, eps=1e-8,
-    nesterov=True, bias_correction=True,
+    nesterov=True, bias_correction=True, eps_clamp=False,
 ):  # fmt: skip
     """−rate · the orthogonal factor of m̂ (beta m/(1−βᵗ⁺¹) + (1−beta) g/(1−βᵗ) for
     Nesterov); Jordan's code and torch correct no bias. Jordan 2024."""
@@ -31,14 +33,14 @@ def orthogonal(
     if not bias_correction:
         now = then = 1.0
     head = beta * m / then + (1 - beta) * g / now if nesterov else m / now
-    return -rate * _newton_schulz(head, ns_coeffs, ns_steps, eps), {"m": m}
+    return -rate * _newton_schulz(head, ns_coeffs, ns_steps, eps, eps_clamp), {"m": m}
 
 
 def muon(
     t, g, p, s, rate, *, weight_decay=0.0, consistent_rms=None, eps=1e-8,
     nesterov=True, adam_b1=0.9, adam_b2=0.999, adam_eps_root=0.0,
     adam_weight_decay=0.0, ns_coeffs=_JORDAN, ns_steps=5, beta=0.95,
-    bias_correction=True,
+    bias_correction=True, eps_clamp=False,
 ):  # fmt: skip
     """Matrices: −rate · (√max(1, columns/rows) · orthogonal + weight_decay · p), or
     √max(rows, columns) · consistent_rms for the root. The rest: AdamW."""
@@ -48,6 +50,7 @@ def muon(
         return adamw(t, g, p, s, rate, **about)
     about = {"ns_coeffs": ns_coeffs, "ns_steps": ns_steps, "beta": beta, "eps": eps}
     about |= {"nesterov": nesterov, "bias_correction": bias_correction}
+    about |= {"eps_clamp": eps_clamp}
     u, s = orthogonal(t, g, p, s, -1.0, **about)
     rows, columns = g.shape
     scale = np.sqrt(max(1.0, columns / rows))
