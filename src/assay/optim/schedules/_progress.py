@@ -33,7 +33,9 @@ def fractions(
     steps = arithmetic.number(steps)
     done = jnp.minimum(since(count, begin, steps), steps)
     left = steps - done
-    return done.astype(dtype) / steps, left.astype(dtype) / steps
+    # Under jit XLA multiplies by 1/T, rounded: T · (1/T) may miss 1, so it is said.
+    share = jnp.where(left == 0, 1, done.astype(dtype) / steps)
+    return share, jnp.where(done == 0, 1, left.astype(dtype) / steps)
 
 
 def powers(x: Array, rest: Array, exponent: Scalar) -> tuple[Array, Array]:
