@@ -1,6 +1,7 @@
 """The protocol, Optax's to the letter, and what every optimizer is made of."""
 
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -41,7 +42,37 @@ def stateless(f: Callable) -> Transform:
         del extra
         return f(updates, params), state
 
-    return Transform(lambda params: EmptyState(), update)
+    return Transform(init_empty_state, update)
+
+
+def stateless_with_tree_map(f: Callable) -> Transform:
+    """f(g, p) -> update, leaf by leaf, as a transform; p is None without params.
+
+    >>> tx = stateless_with_tree_map(lambda g, p: g + p)
+    >>> tx.update(jnp.ones(2), tx.init(None), jnp.ones(2))[0].tolist()
+    [2.0, 2.0]
+    """
+
+    def mapped(updates, params):
+        if params is None:
+            return jax.tree.map(lambda g: f(g, None), updates)
+
+        def leaf(g, p):
+            return None if g is None else f(g, p)
+
+        return jax.tree.map(leaf, updates, params, is_leaf=lambda g: g is None)
+
+    return stateless(mapped)
+
+
+def init_empty_state(params: PyTree) -> EmptyState:
+    """The `init` of what carries nothing.
+
+    >>> init_empty_state(jnp.ones(2))
+    EmptyState()
+    """
+    del params
+    return EmptyState()
 
 
 def identity() -> Transform:
@@ -51,6 +82,15 @@ def identity() -> Transform:
     [1.0, 1.0]
     """
     return stateless(lambda updates, params: updates)
+
+
+def set_to_zero() -> Transform:
+    """u = 0, made from the shape alone: no gradient is computed for it under `jit`.
+
+    >>> set_to_zero().update(jnp.ones(2), EmptyState())[0].tolist()
+    [0.0, 0.0]
+    """
+    return stateless(lambda updates, params: jax.tree.map(jnp.zeros_like, updates))
 
 
 def scale(step_size: Scalar) -> Transform:
@@ -101,6 +141,27 @@ def scale_by_learning_rate(
     return scale(sign * arithmetic.number(learning_rate))
 
 
+def with_extra_args_support(tx: Transform) -> Transform:
+    """The same transform, its `update` taking any extra argument, passing on its own.
+
+    Optax's passes none to a plain pair; ours those that the pair's `update` names.
+
+    >>> half = Transform(lambda p: (), lambda g, state, params=None: (g / 2, state))
+    >>> update = with_extra_args_support(half).update
+    >>> float(update(jnp.ones(()), (), value=3.0)[0])
+    0.5
+    """
+    wanted = _extra_wanted(tx.update)
+    if wanted is None:
+        return Transform(tx.init, tx.update)
+
+    def update(updates, state, params=None, **extra):
+        passed = {name: x for name, x in extra.items() if name in wanted}
+        return tx.update(updates, state, params, **passed)
+
+    return Transform(tx.init, update)
+
+
 def chain(*args: Transform) -> Transform:
     """The transforms one after the other; Optax's and the user's may stand among them.
 
@@ -110,23 +171,46 @@ def chain(*args: Transform) -> Transform:
     >>> tx.update(jnp.ones(2), tx.init(jnp.ones(2)))[0].tolist()
     [-1.0, -1.0]
     """
-    wanted = [_extra_wanted(tx.update) for tx in args]
+    parts = [with_extra_args_support(tx) for tx in args]
 
     def init(params):
-        return tuple(tx.init(params) for tx in args)
+        return tuple(tx.init(params) for tx in parts)
 
     def update(updates, state, params=None, **extra):
-        if len(state) != len(args):
-            must = f"state must hold one state for each of the {len(args)} transforms"
+        if len(state) != len(parts):
+            must = f"state must hold one state for each of the {len(parts)} transforms"
             _check.fail("chain", must, len(state), "Make it with init.")
         new = []
-        for tx, inner, names in zip(args, state, wanted, strict=True):
-            passed = {k: v for k, v in extra.items() if names is None or k in names}
-            updates, inner = tx.update(updates, inner, params, **passed)
+        for tx, inner in zip(parts, state, strict=True):
+            updates, inner = tx.update(updates, inner, params, **extra)
             new.append(inner)
         return updates, tuple(new)
 
     return Transform(init, update)
+
+
+def named_chain(*args: tuple[str, Transform]) -> Transform:
+    """`chain`, the state of each transform under its name: `state["adam"]`.
+
+    >>> tx = named_chain(("double", scale(2.0)), ("down", scale(-0.5)))
+    >>> list(tx.init(jnp.ones(2)))
+    ['double', 'down']
+    """
+    names = [name for name, _ in args]
+    if len(set(names)) < len(names):
+        _check.fail("named_chain", "every name must be there once", ", ".join(names))
+    both = chain(*(tx for _, tx in args))
+
+    # Ordered, because a dict that goes through jit comes back sorted.
+    def named(states):
+        return OrderedDict(zip(names, states, strict=True))
+
+    def update(updates, state, params=None, **extra):
+        states = [state[name] for name in names]
+        updates, states = both.update(updates, states, params, **extra)
+        return updates, named(states)
+
+    return Transform(lambda params: named(both.init(params)), update)
 
 
 def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
