@@ -50,6 +50,13 @@ def handwritten(
     return optim.Transform(init, update)
 
 
+def walk(mine, reference, params=SMALL, steps=STEPS):
+    """The comparison alone, without the search for the reason."""
+    return _optimizer.optimizer(
+        mine, reference, params=params, steps=steps, diagnose=False
+    )
+
+
 RIGHT = {
     "handwritten": (handwritten(), optax.adam(1e-3)),
     "adam": (optim.adam(1e-3), optax.adam(1e-3)),
@@ -94,9 +101,9 @@ WRONG = {  # name: (mine, first step, first leaf or None for the first of all)
 def test_wrong_optimizers_are_caught(name):
     """The first step and leaf of the mistake, in an AssertionError's sentence."""
     mine, step, leaf = WRONG[name]
-    report = _optimizer.optimizer(mine, optax.adam(1e-3), params=SMALL, steps=STEPS)
+    report = walk(mine, optax.adam(1e-3))
     first = report.first.apart.first
-    assert first.step == step
+    assert first.step == step == report.first.step
     assert first.leaf == (leaf or "kernel")
     with pytest.raises(AssertionError, match=f"first at step {step} in {first.leaf} "):
         report.check()
@@ -105,9 +112,7 @@ def test_wrong_optimizers_are_caught(name):
 def test_a_schedule_tells_the_two_momenta_apart():
     """The rate inside the velocity and outside differ from the first change on."""
     rate = optim.piecewise_constant_schedule(0.1, {5: 0.1})
-    report = _optimizer.optimizer(
-        optim.momentum(rate), optax.sgd(rate, 0.9), params=SMALL, steps=STEPS
-    )
+    report = walk(optim.momentum(rate), optax.sgd(rate, 0.9))
     assert report.first.apart.first.step == 6
 
 
@@ -116,7 +121,7 @@ def test_nan_and_missing_updates_are_differences():
     nan = optim.Transform(
         lambda p: (), lambda g, s, p=None: (jax.tree.map(lambda x: x * jnp.nan, g), s)
     )
-    report = _optimizer.optimizer(nan, optax.sgd(0.1), params=SMALL, steps=2)
+    report = walk(nan, optax.sgd(0.1), steps=2)
     assert report.first.apart.first.relative == np.inf
     gap = _record.gap({"a": None, "b": None}, {"a": jnp.ones(2), "b": None})
     assert gap.off.tolist() == [np.inf, 0]
@@ -127,10 +132,13 @@ def test_the_report_prints_and_serialises():
     good = _optimizer.optimizer(optim.adam(1e-3), optax.adam(1e-3), steps=3)
     text = str(good)
     assert "matches the reference" in text and "bursts" in text
-    assert max(s.mine.lately for s in good.streams) < 1e-6
+    *single, mixed = good.streams
+    assert max(s.mine.lately for s in single) < 1e-6 and mixed.name == "mixed dtypes"
+    assert max(map(len, text.splitlines())) <= 80
     machine = json.loads(json.dumps(good.as_dict()))
     assert machine["matches"] and machine["streams"]["noise"]["mine"]["relative"] < 1e-6
-    bad = _optimizer.optimizer(optim.adam(2e-3), optax.adam(1e-3), steps=3)
+    wrong = optim.adam(2e-3), optax.adam(1e-3)
+    bad = _optimizer.optimizer(*wrong, steps=3, diagnose=False)
     assert "step 1, conv/kernel" in str(bad)
     first = json.loads(json.dumps(bad.as_dict()))["streams"]["noise"]["apart"]["first"]
     assert first["relative"] == pytest.approx(1, rel=1e-4)

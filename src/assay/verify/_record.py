@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import jax
@@ -101,7 +102,7 @@ def gap(updates: PyTree, reference: PyTree) -> Gap:
     both = [(u, r) for u, r in pairs if u is not None and r is not None]
     owner = np.repeat(np.arange(len(both)), [_rows(r) for _, r in both])
     wide = _wide([r for _, r in both])
-    u, r = _matrix([u for u, _ in both], wide), _matrix([r for _, r in both], wide)
+    u, r = matrix([u for u, _ in both], wide), matrix([r for _, r in both], wide)
     same = (u == r) | (jnp.isnan(u) & jnp.isnan(r))
     off = jnp.where(
         same, 0, jnp.nan_to_num(jnp.abs(u - r), nan=jnp.inf, posinf=jnp.inf)
@@ -130,49 +131,55 @@ def _wide(arrays: list) -> Any:
     return jnp.float64 if some else jnp.float32
 
 
-def _matrix(side: list, dtype: Any) -> Array:
+def matrix(side: list, dtype: Any) -> Array:
     """The leaves below each other, filled up with zeros."""
     flat = [jnp.ravel(x).astype(dtype) for x in side]
     flat = [jnp.pad(x, (0, _rows(x) * WIDTH - x.size)) for x in flat]
     return jnp.concatenate([jnp.zeros(0, dtype), *flat]).reshape(-1, WIDTH)
 
 
-def note(old: Record, step: Array, gap: Gap, tolerance: Any) -> Record:
-    """The record after one more step.
+def note(
+    old: Record, step: Array, gap: Gap, tolerance: Any, xp: ModuleType = jnp
+) -> Record:
+    """The record after one more step, by `jax.numpy` on the device or by `numpy`.
 
     What is left of a sum that crosses zero has lost its digits without anybody's
     mistake: the tolerance is of the largest entry lately, not only at this step.
     """
     apart = gap.off > 0
-    relative = jnp.where(apart, gap.off / gap.size, 0)
-    ulp = jnp.where(apart, gap.off / gap.unit, 0)
-    peak = jnp.maximum(gap.size, 0.9 * old.peak)
-    lately = jnp.where(apart, gap.off / peak, 0)
-    unit = jnp.ldexp(gap.unit, jnp.frexp(peak)[1] - jnp.frexp(gap.size)[1])
-    lately_ulp = jnp.where(apart, gap.off / unit, 0)
+    relative = xp.where(apart, gap.off / gap.size, 0)
+    ulp = xp.where(apart, gap.off / gap.unit, 0)
+    peak = xp.maximum(gap.size, 0.9 * old.peak)
+    lately = xp.where(apart, gap.off / peak, 0)
+    unit = xp.ldexp(gap.unit, xp.frexp(peak)[1] - xp.frexp(gap.size)[1])
+    lately_ulp = xp.where(apart, gap.off / unit, 0)
     worse = relative > old.relative
     new = (gap.off > tolerance * peak) & (old.first == 0)
-    now = jnp.full_like(old.step, step)
+    now = xp.full_like(old.step, step)
     return Record(
-        relative=jnp.where(worse, relative, old.relative),
-        ulp=jnp.where(worse, ulp, old.ulp),
-        step=jnp.where(worse, now, old.step),
-        first=jnp.where(new, now, old.first),
-        first_relative=jnp.where(new, relative, old.first_relative),
-        first_ulp=jnp.where(new, ulp, old.first_ulp),
+        relative=xp.where(worse, relative, old.relative),
+        ulp=xp.where(worse, ulp, old.ulp),
+        step=xp.where(worse, now, old.step),
+        first=xp.where(new, now, old.first),
+        first_relative=xp.where(new, relative, old.first_relative),
+        first_ulp=xp.where(new, ulp, old.first_ulp),
         peak=peak,
-        lately=jnp.maximum(old.lately, lately),
-        lately_ulp=jnp.maximum(old.lately_ulp, lately_ulp),
+        lately=xp.maximum(old.lately, lately),
+        lately_ulp=xp.maximum(old.lately_ulp, lately_ulp),
     )
 
 
 def read(record: Record, params: PyTree) -> Difference:
     """The worst of the record, fetched from the device."""
-    r, paths = jax.device_get(record), names(params)
+    return worst(jax.device_get(record), names(params))
+
+
+def worst(r: Record, paths: list[str]) -> Difference:
+    """The worst of a record of NumPy arrays, one entry for each of `paths`."""
     if not paths:
         return Difference(0.0, 0.0, 0, "", None)
-    worst = int(np.argmax(r.relative))
-    figures = float(r.relative[worst]), float(r.ulp[worst]), int(r.step[worst])
+    top = int(np.argmax(r.relative))
+    figures = float(r.relative[top]), float(r.ulp[top]), int(r.step[top])
     never = np.iinfo(np.int32).max
     k = int(np.argmin(np.where(r.first > 0, r.first, never)))
     first = None
@@ -180,4 +187,4 @@ def read(record: Record, params: PyTree) -> Difference:
         size = float(r.first_relative[k]), float(r.first_ulp[k])
         first = First(int(r.first[k]), paths[k], *size)
     lately = float(r.lately.max()), float(r.lately_ulp.max())
-    return Difference(*figures, paths[worst], first, *lately)
+    return Difference(*figures, paths[top], first, *lately)

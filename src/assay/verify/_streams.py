@@ -4,24 +4,38 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from assay.typing import PyTree
 
 
 def parameters() -> PyTree:
-    """Leaves of every rank, all sizes different."""
+    """Leaves of every rank, all sizes different but for a pair of twins."""
     rng = np.random.default_rng(5)
     shapes = {
         "conv": {"kernel": (2, 3, 1, 5)},
         "dense": {"bias": (4,), "kernel": (3, 4)},
         "scale": (),
+        "twin": {"kernel": (3, 4)},  # as large as another: two may share a state
     }
 
     def draw(shape):
         return np.asarray(rng.standard_normal(shape), np.float32)
 
     return jax.tree.map(draw, shapes, is_leaf=lambda x: isinstance(x, tuple))
+
+
+def mixed() -> PyTree:
+    """Leaves of three precisions, one of them without entries."""
+    rng = np.random.default_rng(6)
+    shapes = {"bfloat16": (3, 4), "empty": (0, 3), "float16": (5,), "float32": (2, 3)}
+
+    def draw(name, shape):
+        dtype = np.float32 if name == "empty" else jnp.dtype(name)
+        return rng.standard_normal(shape).astype(dtype)
+
+    return {name: draw(name, shape) for name, shape in shapes.items()}
 
 
 def _noise(rng, steps, shape):
@@ -60,6 +74,14 @@ def _bursts(rng, steps, shape):
     return size.reshape(-1, *([1] * len(shape))) * _noise(rng, steps, shape)
 
 
+def _rank_one(rng, steps, shape):
+    """An outer product, as the gradient of a dense layer is for one example."""
+    if len(shape) < 2:
+        return _noise(rng, steps, shape)
+    rows = _noise(rng, steps, (*shape[:-1], 1))
+    return rows * _noise(rng, steps, (*[1] * (len(shape) - 1), shape[-1]))
+
+
 STREAMS: dict[str, Callable] = {
     "noise": _noise,
     "tiny": _scaled(1e-6),
@@ -70,6 +92,7 @@ STREAMS: dict[str, Callable] = {
     "alternating": _alternating,
     "sparse": _sparse,
     "zeros": _zeros,
+    "rank one": _rank_one,
 }
 
 
