@@ -80,7 +80,7 @@ def keras_optimizer(optimizer: Any, **settings: Any) -> Transform:
 
     Raises ModuleNotFoundError without Keras, ValueError on another backend.
     """
-    keras = _keras()
+    keras = keras_on_jax()
     make = getattr(keras.optimizers, optimizer) if _is_name(optimizer) else optimizer
 
     def build(params):
@@ -131,11 +131,17 @@ def _scheduled(keras: Any, settings: dict[str, Any]) -> dict[str, Any]:
     base = keras.optimizers.schedules.LearningRateSchedule
     if not callable(rate) or isinstance(rate, base):
         return settings
-    schedule = type("Schedule", (base,), {"__call__": lambda self, step: rate(step)})
-    return {**settings, "learning_rate": schedule()}
+
+    def call(self, step):
+        return rate(keras.ops.convert_to_tensor(step))
+
+    return {
+        **settings,
+        "learning_rate": type("Schedule", (base,), {"__call__": call})(),
+    }
 
 
-def _keras() -> ModuleType:
+def keras_on_jax() -> ModuleType:
     """Keras on JAX; the process's own choice of a backend is left as it is."""
     with _backend():
         keras = _guest("keras", "keras_optimizer")

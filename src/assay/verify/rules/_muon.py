@@ -40,7 +40,7 @@ def muon(
     t, g, p, s, rate, *, weight_decay=0.0, consistent_rms=None, eps=1e-8,
     nesterov=True, adam_b1=0.9, adam_b2=0.999, adam_eps_root=0.0,
     adam_weight_decay=0.0, ns_coeffs=_JORDAN, ns_steps=5, beta=0.95,
-    bias_correction=True, eps_clamp=False,
+    bias_correction=True, eps_clamp=False, muon_weight_dimension_numbers=None,
 ):  # fmt: skip
     """Matrices: −rate · (√max(1, columns/rows) · orthogonal + weight_decay · p), or
     √max(rows, columns) · consistent_rms for the root. The rest: AdamW."""
@@ -53,6 +53,9 @@ def muon(
     about |= {"eps_clamp": eps_clamp}
     u, s = orthogonal(t, g, p, s, -1.0, **about)
     rows, columns = g.shape
+    if muon_weight_dimension_numbers is not None:
+        rows = g.shape[muon_weight_dimension_numbers.reduction_axis]
+        columns = g.shape[muon_weight_dimension_numbers.output_axis]
     scale = np.sqrt(max(1.0, columns / rows))
     if consistent_rms is not None:
         scale = np.sqrt(max(rows, columns)) * consistent_rms

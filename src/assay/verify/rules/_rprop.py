@@ -16,3 +16,12 @@ def rprop(
     step = step.clip(min_step_size, max_step_size)
     g = np.where(agree < 0, 0.0, g)
     return -np.sign(rate) * np.sign(g) * step, {"g": g, "step": step}
+
+
+def late_rprop(t, g, p, s, rate, **settings):
+    """What Optax 0.2.8 does: the update that `rprop` gave at the last step, and 0 where
+    the gradient has turned since. github.com/google-deepmind/optax/pull/1725."""
+    u, new = rprop(t, g, p, s, rate, **settings)
+    last = s.get("u", np.zeros_like(g))
+    late = np.where(g * last > 0, 0.0, last)  # the last update is against its gradient
+    return late, {**new, "u": u}
