@@ -16,11 +16,15 @@ class ScaleByRssState(NamedTuple):
 
 
 def scale_by_rss(
-    initial_accumulator_value: Scalar = 0.1, eps: Scalar = 1e-7
+    initial_accumulator_value: Scalar = 0.1,
+    eps: Scalar = 1e-7,
+    *,
+    eps_in_sqrt: bool = True,
 ) -> Transform:
     """g / √(a + eps), a = initial_accumulator_value + Σ g²; 0 where a is 0.
 
-    The paper, torch and the lectures start from 0, Optax and Keras from 0.1.
+    Without `eps_in_sqrt` it is g / (√a + eps), as the paper and torch have it. They
+    and the lectures start from 0, Optax and Keras from 0.1.
 
     >>> tx = scale_by_rss(initial_accumulator_value=0.0)
     >>> g = jnp.array([0.5, 0.0])
@@ -36,9 +40,10 @@ def scale_by_rss(
         return ScaleByRssState(start)
 
     def leaf(g, a):
-        empty = a == 0
-        root = jnp.sqrt(jnp.where(empty, 1, a + arithmetic.like(eps, a)))
-        return jnp.where(empty, 0, g.astype(a.dtype) / root)
+        empty, e = a == 0, arithmetic.like(eps, a)
+        inside, outside = (e, 0) if eps_in_sqrt else (0, e)
+        below = jnp.sqrt(jnp.where(empty, 1, a + inside)) + outside
+        return jnp.where(empty, 0, g.astype(a.dtype) / below)
 
     def update(updates, state, params=None, **extra):
         del params, extra
@@ -54,6 +59,8 @@ def adagrad(
     learning_rate: ScalarOrSchedule,
     initial_accumulator_value: Scalar = 0.1,
     eps: Scalar = 1e-7,
+    *,
+    eps_in_sqrt: bool = True,
 ) -> Transform:
     """Adagrad: `scale_by_rss`, then a step downhill.
 
@@ -62,5 +69,5 @@ def adagrad(
     >>> [round(u, 6) for u in tx.update(g, tx.init(g))[0].tolist()]
     [-0.1, 0.1]
     """
-    rule = scale_by_rss(initial_accumulator_value, eps)
+    rule = scale_by_rss(initial_accumulator_value, eps, eps_in_sqrt=eps_in_sqrt)
     return chain(rule, scale_by_learning_rate(learning_rate))

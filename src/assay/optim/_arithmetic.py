@@ -39,17 +39,31 @@ def complement(b: Scalar) -> Scalar:
     return 1 - number(b)
 
 
-def correction(b: Scalar, count: Array, dtype: DType) -> Array:
-    """1 − bᵗ = −expm1(t · log b), which does not cancel where b is near 1."""
-    t, b = count.astype(dtype), number(b)
+def log_power(b: Scalar, t: Array) -> Array:
+    """log bᵗ = t · log b, the digits of a Python b kept."""
+    b = number(b)
     if not isinstance(b, (int, float)):
-        return -jnp.expm1(t * like(jnp.log1p(b - 1), t))
+        return t * like(jnp.log1p(b - 1), t)
     if b <= 0:
-        return jnp.ones_like(t) if b == 0 else 1 - b**t
+        return jnp.full_like(t, -math.inf if b == 0 else math.nan)
     # log b in two words: t · high is exact in float32 up to step 4096.
     mantissa, exponent = math.frexp(math.log(b))
     high = math.ldexp(math.floor(mantissa * 4096), exponent - 12)
-    return -jnp.expm1(t * high + t * (math.log(b) - high))
+    return t * high + t * (math.log(b) - high)
+
+
+def correction(b: Scalar, count: Array, dtype: DType) -> Array:
+    """1 − bᵗ = −expm1(t · log b), which does not cancel where b is near 1."""
+    t, b = count.astype(dtype), number(b)
+    if isinstance(b, (int, float)) and b <= 0:
+        return jnp.ones_like(t) if b == 0 else 1 - b**t
+    return -jnp.expm1(log_power(b, t))
+
+
+def corrections(count: Array, moments: PyTree, *betas: Scalar) -> list[Array]:
+    """1 − bᵗ for each of the betas, as wide as the widest moment."""
+    dtype = wide(*jax.tree.leaves(moments))
+    return [correction(b, count, dtype) for b in betas]
 
 
 def increment(count: Array) -> Array:
@@ -100,21 +114,64 @@ def accumulate(who: str, f: Callable, updates: PyTree, *moments: PyTree) -> PyTr
     return jax.tree.map(leaf, updates, *moments, is_leaf=lambda g: g is None)
 
 
+def decayed(x: Array, b: Scalar) -> Array:
+    """b · x as x − (1 − b) x: b rounded to float32 would be off at every step."""
+    return x - like(complement(b), x) * x
+
+
+def toward(m: Array, g: Array, b: Scalar) -> Array:
+    """m + (1 − b)(g − m): one rounding of m a step."""
+    return m + like(complement(b), g) * (g - m)
+
+
+def toward_square(v: Array, g: Array, b: Scalar) -> Array:
+    """v + (1 − b)(g² − v)."""
+    w = like(complement(b), g)
+    # (w g) g, because g² alone overflows float32 beyond 1.8e19.
+    return v + ((w * g) * g - w * v)
+
+
 def ema(who: str, updates: PyTree, moments: PyTree, b: Scalar) -> PyTree:
-    """m + (1 − b)(g − m): the average of the updates, one rounding of m a step."""
-    w = complement(b)
-    return accumulate(who, lambda g, m: m + like(w, g) * (g - m), updates, moments)
+    """m + (1 − b)(g − m): the average of the updates."""
+    return accumulate(who, lambda g, m: toward(m, g, b), updates, moments)
 
 
 def ema_square(who: str, updates: PyTree, moments: PyTree, b: Scalar) -> PyTree:
     """v + (1 − b)(g² − v): the average of the squared updates."""
+    return accumulate(who, lambda g, v: toward_square(v, g, b), updates, moments)
 
-    def leaf(g, v):
-        w = like(complement(b), g)
-        # (w g) g, because g² alone overflows float32 beyond 1.8e19.
-        return v + ((w * g) * g - w * v)
 
-    return accumulate(who, leaf, updates, moments)
+def nesterov_head(
+    who: str, updates: PyTree, mu: PyTree, b1: Scalar, count: Array, c1: Array
+) -> PyTree:
+    """c1 · (b1 m/(1 − b1ᵗ⁺¹) + (1 − b1) g/(1 − b1ᵗ)), to be divided by c1 after."""
+    ahead = correction(b1, increment(count), c1.dtype)
+    b, w = number(b1), complement(b1)
+    ratio = like(b, c1) * c1 / ahead
+
+    def leaf(g, m):
+        return ratio.astype(m.dtype) * m + like(w, m) * g.astype(m.dtype)
+
+    return accumulate(who, leaf, updates, mu)
+
+
+def normalized(
+    c1: Array, c2: Array, eps: Scalar, eps_root: Scalar = 0.0, eps_hat: bool = False
+) -> Callable:
+    """(g, m, v) -> m/c1 / (√(v/c2 + eps_root) + eps); with eps_hat + eps/√c2."""
+    inside = c2 * like(number(eps_root), c2)
+    outside = c1 * like(number(eps), c1)
+    ratio = c1 / jnp.sqrt(c2)
+    if eps_hat:
+        outside = outside / jnp.sqrt(c2)
+
+    def leaf(g, m, v):
+        # Both corrections on the denominator: v / c2 would overflow first.
+        root = safe_sqrt(v + inside.astype(v.dtype))
+        below = root * ratio.astype(v.dtype)
+        return m.astype(v.dtype) / (below + outside.astype(v.dtype))
+
+    return leaf
 
 
 def cast_like(tree: PyTree, old: PyTree) -> PyTree:

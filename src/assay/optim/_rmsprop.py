@@ -111,8 +111,13 @@ def rmsprop(
     momentum: Scalar | None = None,
     nesterov: bool = False,
     bias_correction: bool = False,
+    *,
+    rate_last: bool = False,
 ) -> Transform:
     """RMSprop: `scale_by_rms` (`scale_by_stddev` if centered), the rate, then momentum.
+
+    `rate_last` has the momentum before the rate, as torch: equal at a constant rate,
+    different under a schedule. torch's eps is outside the root: eps_in_sqrt=False.
 
     >>> tx = rmsprop(0.1, decay=0.75)
     >>> g = jnp.array([0.5, -2.0])
@@ -120,11 +125,10 @@ def rmsprop(
     [-0.2, 0.2]
     """
     rule = scale_by_stddev if centered else scale_by_rms
-    return chain(
-        rule(decay, eps, initial_scale, eps_in_sqrt, bias_correction),
-        scale_by_learning_rate(learning_rate),
-        identity() if momentum is None else trace(momentum, nesterov),
-    )
+    rule = rule(decay, eps, initial_scale, eps_in_sqrt, bias_correction)
+    rate = scale_by_learning_rate(learning_rate)
+    velocity = identity() if momentum is None else trace(momentum, nesterov)
+    return chain(rule, *((velocity, rate) if rate_last else (rate, velocity)))
 
 
 def _weight(decay, count, moments, bias_correction):

@@ -2,8 +2,17 @@
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
+
+from assay import _check
 from assay.optim import _arithmetic as arithmetic
-from assay.optim._transform import Transform, chain, identity, scale_by_learning_rate
+from assay.optim._transform import (
+    Transform,
+    chain,
+    identity,
+    scale_by_learning_rate,
+    scale_by_schedule,
+)
 from assay.typing import DType, PyTree, Scalar, ScalarOrSchedule
 
 
@@ -18,7 +27,6 @@ def trace(
 ) -> Transform:
     """t ← g + decay · t; u = t, or g + decay · t once more for Nesterov.
 
-    >>> import jax.numpy as jnp
     >>> tx = trace(0.5)
     >>> g = jnp.ones(2)
     >>> _, state = tx.update(g, tx.init(g))
@@ -27,14 +35,13 @@ def trace(
 
     Polyak 1964; Sutskever et al. 2013, proceedings.mlr.press/v28/sutskever13.
     """
-    beta = arithmetic.number(decay)
 
     def init(params):
         zeros = arithmetic.full_like("trace", params, 0.0, accumulator_dtype)
         return TraceState(zeros)
 
     def follow(g, t):
-        return g + arithmetic.like(beta, g) * t
+        return g + arithmetic.decayed(t, decay)
 
     def update(updates, state, params=None, **extra):
         del params, extra
@@ -51,22 +58,38 @@ def sgd(
     momentum: Scalar | None = None,
     nesterov: bool = False,
     accumulator_dtype: DType = None,
+    *,
+    dampening: Scalar | None = None,
+    maximize: bool = False,
 ) -> Transform:
     """u = −learning_rate · g; with momentum, the rate multiplies the velocity.
 
     Batch, mini-batch or stochastic descent by how many examples made the gradient.
+    `dampening` and `maximize` are torch's: t ← (1 − dampening) · g + momentum · t, the
+    first t being g itself; and uphill instead of downhill.
 
-    >>> import jax.numpy as jnp
     >>> tx = sgd(0.1)
     >>> w = jnp.array(0.5)
     >>> updates, _ = tx.update(jnp.array(0.4), tx.init(w))
     >>> round(float(w + updates), 6)
     0.46
     """
-    velocity = identity()
-    if momentum is not None:
-        velocity = trace(momentum, nesterov, accumulator_dtype)
-    return chain(velocity, scale_by_learning_rate(learning_rate))
+    rate = scale_by_learning_rate(learning_rate, flip_sign=not maximize)
+    if dampening is not None and (momentum is None or nesterov):
+        must = "dampening needs a momentum without nesterov"
+        _check.fail("sgd", must, f"momentum={momentum}, nesterov={nesterov}")
+    if momentum is None:
+        return chain(identity(), rate)
+    velocity = trace(momentum, nesterov, accumulator_dtype)
+    if dampening is None:
+        return chain(velocity, rate)
+    return chain(scale_by_schedule(_undamped_once(dampening)), velocity, rate)
+
+
+def _undamped_once(dampening):
+    """1 at the first step, 1 − dampening after it."""
+    rest = arithmetic.complement(dampening)
+    return lambda count: jnp.where(count == 0, 1, rest)
 
 
 def momentum(
@@ -77,7 +100,6 @@ def momentum(
     Keras's momentum. `sgd` has Optax's and torch's, where the rate is outside: equal
     at a constant rate, different under a schedule.
 
-    >>> import jax.numpy as jnp
     >>> tx = momentum(0.5, beta=0.5)
     >>> g = jnp.ones(2)
     >>> _, state = tx.update(g, tx.init(g))
