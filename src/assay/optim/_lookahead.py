@@ -79,7 +79,7 @@ def lookahead(
         def slow_leaf(u, f, s):
             return jnp.where(sync, arithmetic.like(step, u) * ahead(u, f, s), 0)
 
-        moves = LookaheadParams(
+        moves = params._replace(
             fast=arithmetic.each(fast_leaf, updates, fast, slow),
             slow=arithmetic.each(slow_leaf, updates, fast, slow),
         )

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from assay.optim import _arithmetic as arithmetic
-from assay.optim._noise import keys_like, start_key
+from assay.optim._noise import start_key
 from assay.optim._per_example import per_example_global_norm_clip
 from assay.optim._transform import Transform
 from assay.typing import Array, Key, Scalar
@@ -45,16 +45,17 @@ def differentially_private_aggregate(
 
     def update(updates, state, params=None, **extra):
         del params, extra
-        count = jax.tree.leaves(updates)[0].shape[0]
         wide = jax.tree.map(arithmetic.widen, updates)
         total, _ = per_example_global_norm_clip(wide, l2_norm_clip)
-        key, sample = jax.random.split(state.rng_key)
+        leaves, structure = jax.tree.flatten(updates)
+        key, *keys = jax.random.split(state.rng_key, len(leaves) + 1)
 
         def leaf(g, t, k):
             noise = jax.random.normal(k, t.shape, t.dtype)
-            return ((t + arithmetic.like(size, t) * noise) / count).astype(g.dtype)
+            mean = (t + arithmetic.like(size, t) * noise) / g.shape[0]
+            return mean.astype(g.dtype)
 
-        updates = jax.tree.map(leaf, updates, total, keys_like(sample, updates))
+        updates = jax.tree.map(leaf, updates, total, structure.unflatten(keys))
         return updates, DifferentiallyPrivateAggregateState(key)
 
     return Transform(init, update)

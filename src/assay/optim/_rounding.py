@@ -151,7 +151,12 @@ def _nearest(x: Array, dtype: DType) -> Array:
     if info.bits >= jnp.finfo(x.dtype).bits:
         return x
     # Not astype there and back: XLA may leave both out, and with them the rounding.
-    return jax.lax.reduce_precision(x, info.nexp, info.nmant)
+    near = jax.lax.reduce_precision(x, info.nexp, info.nmant)
+    if info.minexp <= -126:
+        return near
+    # It makes 0 of what float16 still holds as multiples of 2⁻²⁴.
+    small, unit = jnp.abs(x) < float(info.tiny), 2.0 ** (info.minexp - info.nmant)
+    return jnp.where(small, jnp.round(x / unit) * unit, near)
 
 
 def _either(g: Array, p: Array, key: Array) -> Array:

@@ -7,10 +7,13 @@ Every file is read whole: a name without underscore in it is a mirror.
 from assay.verify.mirrors.optim._adaptive import *
 from assay.verify.mirrors.optim._averages import *
 from assay.verify.mirrors.optim._basic import *
+from assay.verify.mirrors.optim._clips import *
 from assay.verify.mirrors.optim._grouped import *
 from assay.verify.mirrors.optim._groups import *
 from assay.verify.mirrors.optim._guards import *
 from assay.verify.mirrors.optim._layerwise import *
+from assay.verify.mirrors.optim._looks import *
 from assay.verify.mirrors.optim._moments import *
 from assay.verify.mirrors.optim._schedules import *
+from assay.verify.mirrors.optim._searches import *
 from assay.verify.mirrors.optim._wrappers import *
