@@ -1,6 +1,7 @@
 """Adafactor: the mean square of a matrix kept as one row and one column."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -82,7 +83,7 @@ def scale_by_factored_rms(
         rows = _leaves.spread(who, empty, 3, params)
         return FactoredState(jnp.zeros([], jnp.int32), *rows)
 
-    def leaf(g, row, col, v, keep):
+    def leaf(keep, g, row, col, v):
         wide, keep = jnp.asarray(g).astype(v.dtype), keep.astype(v.dtype)
         square = wide * wide if eps_clamp else wide * wide + arithmetic.like(eps, wide)
         axes = _axes(wide.shape, least, last_axes)
@@ -105,10 +106,9 @@ def scale_by_factored_rms(
         t = count.astype(arithmetic.wide(*jax.tree.leaves(moments)))
         t = t - arithmetic.like(arithmetic.number(step_offset), t)
         keep = arithmetic.widen(decay_rate_fn(t, arithmetic.number(decay_rate)))
-        updates, *new = _leaves.spread(
-            who, lambda *args: leaf(*args, keep), 4, updates, *moments
-        )
-        return updates, FactoredState(arithmetic.increment(count), *new)
+        new = _leaves.spread(who, partial(leaf, keep), 4, updates, *moments)
+        updates, row, col, v = new
+        return updates, FactoredState(arithmetic.increment(count), row, col, v)
 
     return Transform(init, update)
 

@@ -91,7 +91,8 @@ def scale_by_lbfgs(memory_size: int = 10, scale_init_precond: bool = True) -> Tr
         direction = _times_inverse(memory, state.count % memory_size, gradient, start)
         count = arithmetic.increment(state.count)
         updates = arithmetic.each(lambda g, d: d, updates, direction)
-        return updates, ScaleByLBFGSState(count, place, gradient, *memory, scale)
+        pairs = memory.s, memory.y, memory.weight
+        return updates, ScaleByLBFGSState(count, place, gradient, *pairs, scale)
 
     return Transform(init, update)
 

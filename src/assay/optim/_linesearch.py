@@ -42,17 +42,18 @@ def value_and_grad_from_state(value_fn: Callable) -> Callable:
     return value_and_grad
 
 
-def need(who: str, value: Any, grad: PyTree, value_fn: Callable | None) -> None:
-    """A search reads the loss: say so where it is missing."""
+def bound(
+    who: str, value: Any, grad: PyTree, value_fn: Any, extra: dict[str, Any]
+) -> Callable:
+    """params -> value, `value_fn` given those of the extra arguments that it names.
+
+    A search reads the loss: say so where it is missing.
+    """
     given = {"value": value, "grad": grad, "value_fn": value_fn}
     for name, x in given.items():
         if x is None:
             todo = "Call update(grad, state, params, value=f(params), grad=grad, "
             _check.fail(who, f"{name} must be given", None, todo + "value_fn=f).")
-
-
-def bound(value_fn: Callable, extra: dict[str, Any]) -> Callable:
-    """params -> value, `value_fn` given those of the extra arguments that it names."""
     kinds = inspect.signature(value_fn).parameters
     every = any(p.kind is p.VAR_KEYWORD for p in kinds.values())
     passed = {name: x for name, x in extra.items() if every or name in kinds}

@@ -87,8 +87,8 @@ def scale_by_backtracking_linesearch(
         updates, state, params=None, *, value=None, grad=None, value_fn=None, **extra
     ):
         _leaves.need_params(who, params)
-        _linesearch.need(who, value, grad, value_fn)
-        f, dtype = _linesearch.bound(value_fn, extra), state.value.dtype
+        f = _linesearch.bound(who, value, grad, value_fn, extra)
+        dtype = state.value.dtype
         value = jnp.asarray(value).astype(dtype)
         slope = _linesearch.inner(updates, grad).astype(dtype)
 

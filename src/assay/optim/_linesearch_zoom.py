@@ -129,8 +129,8 @@ def scale_by_zoom_linesearch(
         updates, state, params=None, *, value=None, grad=None, value_fn=None, **extra
     ):
         _leaves.need_params(who, params)
-        _linesearch.need(who, value, grad, value_fn)
-        dtype, f = state.value.dtype, _linesearch.bound(value_fn, extra)
+        f = _linesearch.bound(who, value, grad, value_fn, extra)
+        dtype = state.value.dtype
         grad = jax.tree.map(_filled, grad, state.grad, is_leaf=lambda g: g is None)
         slope = _linesearch.inner(updates, grad).astype(dtype)
         here = _Point(jnp.zeros([], dtype), jnp.asarray(value).astype(dtype), slope)

@@ -173,8 +173,9 @@ def muon(
             learning_rate if adam_learning_rate is None else adam_learning_rate
         ),
     )
-    labels = {"muon": matrices, "adam": rest}
-    return partition(labels, lambda params: muon_labels(params, dims))
+    return partition(
+        {"muon": matrices, "adam": rest}, lambda params: muon_labels(params, dims)
+    )
 
 
 def muon_labels(

@@ -14,6 +14,7 @@ from assay.verify.mirrors.optim._guards import *
 from assay.verify.mirrors.optim._layerwise import *
 from assay.verify.mirrors.optim._looks import *
 from assay.verify.mirrors.optim._moments import *
+from assay.verify.mirrors.optim._precision import *
 from assay.verify.mirrors.optim._schedules import *
 from assay.verify.mirrors.optim._searches import *
 from assay.verify.mirrors.optim._wrappers import *
