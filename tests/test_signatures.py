@@ -22,8 +22,9 @@ OTHER_THING: set[tuple[str, str]] = set()
 def peer_of(room: str, name: str):
     """The peer's function of the same name, or None."""
     for module in PEERS.get(room, []):
-        if hasattr(module, name) and (room, name) not in OTHER_THING:
-            return getattr(module, name)
+        # Not hasattr: Optax's door still opens, with a warning, to what it has moved.
+        if name in vars(module) and (room, name) not in OTHER_THING:
+            return vars(module)[name]
     return None
 
 
@@ -38,7 +39,16 @@ SHARED = [
 def words(function) -> list[tuple]:
     """(name, default, keyword-only?) of every parameter."""
     parameters = inspect.signature(function).parameters.values()
-    return [(p.name, p.default, p.kind is p.KEYWORD_ONLY) for p in parameters]
+    return [(p.name, _default(p.default), p.kind is p.KEYWORD_ONLY) for p in parameters]
+
+
+def _default(value):
+    """A default; of a function, or a pair of them, only that there is one."""
+    if inspect.isfunction(value):
+        return "function"
+    if isinstance(value, tuple) and any(inspect.isfunction(x) for x in value):
+        return "transform"
+    return value
 
 
 @pytest.mark.parametrize(("room", "name"), SHARED)

@@ -62,7 +62,8 @@ def lookahead(
         return LookaheadState(inner.init(fast), jnp.zeros([], jnp.int32))
 
     def update(updates, state, params=None, **extra):
-        fast, slow = _pair(params)
+        both = _pair(params)
+        fast, slow = both.fast, both.slow
         updates, fast_state = inner.update(updates, state.fast_state, fast, **extra)
         sync = state.steps_since_sync == period - 1
         if reset_state:
@@ -79,7 +80,7 @@ def lookahead(
         def slow_leaf(u, f, s):
             return jnp.where(sync, arithmetic.like(step, u) * ahead(u, f, s), 0)
 
-        moves = params._replace(
+        moves = both._replace(
             fast=arithmetic.each(fast_leaf, updates, fast, slow),
             slow=arithmetic.each(slow_leaf, updates, fast, slow),
         )
@@ -88,10 +89,10 @@ def lookahead(
     return Transform(init, update)
 
 
-def _pair(params: Any) -> tuple[PyTree, PyTree]:
-    """(fast, slow) of parameters that have both."""
+def _pair(params: Any) -> Any:
+    """The parameters, if they have both: ours or Optax's."""
     if not (hasattr(params, "fast") and hasattr(params, "slow")):
         todo = "Start with LookaheadParams.init_synced(params)."
         got = type(params).__name__
         _check.fail("lookahead", "params must be LookaheadParams", got, todo)
-    return params.fast, params.slow
+    return params
