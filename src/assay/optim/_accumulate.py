@@ -91,15 +91,17 @@ def MultiSteps(
         skip, noted = skipping(updates, done, params)
         # Zeros for what is passed over: nan would reach the meta-gradients.
         updates = _select.or_zero(~skip, updates)
-        gathered, total = _gather(updates, state, weight, skip, use_grad_mean)
+        acc, total = _gather(updates, state, weight, skip, use_grad_mean)
         emit = ~skip if single else ~skip & (state.mini_step == k - 1)
-        new, inner_new = opt.update(gathered, inner, params, **extra)
+        # In the dtype of one gradient, as that of the large batch would be.
+        large = _select.cast(acc, updates)
+        new, inner_new = opt.update(large, inner, params, **extra)
         mini = jnp.where(skip, state.mini_step, (state.mini_step + 1) % k)
         return _select.or_zero(emit, _select.cast(new, updates)), MultiStepsState(
             mini_step=mini,
             gradient_step=jnp.where(emit, arithmetic.increment(done), done),
             inner_opt_state=_select.state(emit, inner_new, inner),
-            acc_grads=_kept(emit, gathered, state.acc_grads) if not single else (),
+            acc_grads=() if single else _kept(emit, acc, state.acc_grads),
             skip_state=noted,
             weight=jax.tree.map(lambda w: jnp.where(emit, 0, w), total),
         )
@@ -175,8 +177,7 @@ def _gather(updates, state, weight, skip, mean):
         # Where nothing weighs, g may be the mean over nothing: nan.
         return jnp.where(w == 0, a, a + s * (g - a) if mean else a + s * g)
 
-    acc = arithmetic.accumulate("MultiSteps", leaf, updates, acc)
-    return _hidden(acc, updates), total
+    return arithmetic.accumulate("MultiSteps", leaf, updates, acc), total
 
 
 def _weighed(updates, weight, mean):
@@ -189,17 +190,6 @@ def _weighed(updates, weight, mean):
     return arithmetic.each(leaf, updates)
 
 
-def _hidden(acc, updates):
-    """None where there is no update, so that the optimizer moves nothing there."""
-    return jax.tree.map(
-        lambda g, a: None if g is None else a, updates, acc, is_leaf=lambda g: g is None
-    )
-
-
-def _kept(emit, gathered, acc):
+def _kept(emit, new, old):
     """The accumulators after this update: zeros after a step."""
-
-    def leaf(g, a):
-        return a if g is None else jnp.where(emit, 0, g).astype(a.dtype)
-
-    return jax.tree.map(leaf, gathered, acc, is_leaf=lambda g: g is None)
+    return jax.tree.map(lambda n, o: jnp.where(emit, 0, n).astype(o.dtype), new, old)

@@ -16,6 +16,7 @@ from assay.typing import PyTree, Scalar
 # What the last name of a path says. In many models a norm's scale and every bias have
 # two axes or more, because layers are stacked: the number of axes says nothing.
 DECAYED = {"kernel", "recurrent_kernel", "weight", "w", "embedding", "embeddings"}
+DECAYED |= {"depthwise", "pointwise", "row", "column"}  # kernels of our convolutions
 KEPT = {"bias", "recurrent_bias", "b", "scale", "offset", "gamma", "beta"}
 _NORM = re.compile(r"norm(alization)?(?![a-z])|(^|_)(ln|bn|gn)(?![a-z])", re.I)
 
@@ -82,7 +83,10 @@ def decay_mask(
     """
     decayed, kept = set(decayed), set(kept)
     leaves, structure = _paths.named(params)
-    mask = [_is_decayed(path, decayed, kept) for path, _ in leaves]
+    mask = [
+        not _paths.is_absent(leaf) and _is_decayed(path, decayed, kept)
+        for path, leaf in leaves
+    ]
     odd = [path for (path, _), m in zip(leaves, mask, strict=True) if m is None]
     if odd:
         names = ", ".join(sorted(DECAYED | decayed)), ", ".join(sorted(KEPT | kept))

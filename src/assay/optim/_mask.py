@@ -125,7 +125,13 @@ def hide(tree: PyTree, mask: PyTree) -> PyTree:
     """The tree with a MaskedNode wherever the mask is False."""
     if is_lone_node(tree):
         return tree
-    return jax.tree.map(lambda m, part: part if m else MaskedNode(), mask, tree)
+    return jax.tree.map(lambda m, part: part if m else _hidden(part), mask, tree)
+
+
+def _hidden(part):
+    """A MaskedNode for every leaf, so that patterns still find their paths."""
+    leaves, structure = _paths.named(part)
+    return structure.unflatten([MaskedNode() for _ in leaves])
 
 
 def _merged(mask, new, old):
