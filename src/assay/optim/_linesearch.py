@@ -29,7 +29,7 @@ def value_and_grad_from_state(value_fn: Callable) -> Callable:
     """
 
     def value_and_grad(params, *args, state, **kwargs):
-        value, grad = _stored(state)
+        stored = _stored(state)
 
         def compute():
             fresh = jax.value_and_grad(value_fn)(params, *args, **kwargs)
@@ -37,7 +37,9 @@ def value_and_grad_from_state(value_fn: Callable) -> Callable:
                 lambda x, old: x.astype(old.dtype), fresh, (value, grad)
             )
 
-        return jax.lax.cond(jnp.isfinite(value), lambda: (value, grad), compute)
+        known = jnp.isfinite(value)
+        value, grad = jax.lax.cond(known, lambda: (value, grad), compute)
+        return value, arithmetic.cast_like(grad, params)
 
     return value_and_grad
 

@@ -23,7 +23,7 @@ class ScaleByBacktrackingLinesearchState(NamedTuple):
 
     learning_rate: Array  # () >= float32, the last trial: the next search starts there
     value: Array  # () >= float32, at the parameters after the update
-    grad: PyTree | None  # there, like params; None without store_grad
+    grad: PyTree | None  # there, like params, >= float32; None without store_grad
     info: BacktrackingLinesearchInfo
 
 
@@ -74,7 +74,7 @@ def scale_by_backtracking_linesearch(
         dtype = _linesearch.precision(params)
         far = jnp.array(jnp.inf, dtype)
         info = BacktrackingLinesearchInfo(jnp.zeros([], jnp.int32), far + 0)
-        grad = jax.tree.map(jnp.zeros_like, params) if store_grad else None
+        grad = arithmetic.full_like(who, params, 0.0) if store_grad else None
         return ScaleByBacktrackingLinesearchState(jnp.ones([], dtype), far, grad, info)
 
     def error_of(new, rate, value, slope):

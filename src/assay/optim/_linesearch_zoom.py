@@ -27,7 +27,7 @@ class ScaleByZoomLinesearchState(NamedTuple):
 
     learning_rate: Array  # () >= float32, the step; after a failure the last trial
     value: Array  # () >= float32, at the parameters after the update
-    grad: PyTree  # there, like params
+    grad: PyTree  # there, like params, >= float32
     info: ZoomLinesearchInfo
 
 
@@ -122,7 +122,7 @@ def scale_by_zoom_linesearch(
         dtype = _linesearch.precision(params)
         far = [jnp.array(jnp.inf, dtype) for _ in range(3)]
         info = ZoomLinesearchInfo(jnp.zeros([], jnp.int32), *far[1:])
-        grad = jax.tree.map(jnp.zeros_like, params)
+        grad = arithmetic.full_like(who, params, 0.0)
         return ScaleByZoomLinesearchState(jnp.ones([], dtype), far[0], grad, info)
 
     def update(

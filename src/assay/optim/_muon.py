@@ -33,7 +33,7 @@ class MuonState(NamedTuple):
 
 def scale_by_muon(
     ns_coeffs: Any = (3.4445, -4.775, 2.0315),
-    ns_steps: Scalar = 5,
+    ns_steps: int = 5,
     beta: Scalar = 0.95,
     eps: Scalar = 1e-8,
     mu_dtype: DType = None,
@@ -104,7 +104,7 @@ def scale_by_muon(
 def muon(
     learning_rate: ScalarOrSchedule,
     ns_coeffs: Any = (3.4445, -4.775, 2.0315),
-    ns_steps: Scalar = 5,
+    ns_steps: int = 5,
     beta: Scalar = 0.95,
     eps: Scalar = 1e-8,
     weight_decay: Scalar = 0.0,

@@ -35,7 +35,7 @@ def table(who: str, coefficients: Any) -> list[tuple]:
 def orthogonal(
     x: Array,
     rows: list[tuple],
-    steps: Scalar,
+    steps: int,
     start: Callable,
     eps: Scalar,
     eps_clamp: bool,
