@@ -33,12 +33,10 @@ def value_and_grad_from_state(value_fn: Callable) -> Callable:
 
         def compute():
             fresh = jax.value_and_grad(value_fn)(params, *args, **kwargs)
-            return jax.tree.map(
-                lambda x, old: x.astype(old.dtype), fresh, (value, grad)
-            )
+            return arithmetic.cast_like(fresh, stored)
 
-        known = jnp.isfinite(value)
-        value, grad = jax.lax.cond(known, lambda: (value, grad), compute)
+        known = jnp.isfinite(stored[0])
+        value, grad = jax.lax.cond(known, lambda: stored, compute)
         return value, arithmetic.cast_like(grad, params)
 
     return value_and_grad
