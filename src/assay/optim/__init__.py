@@ -71,6 +71,11 @@ from assay.optim._finite import skip_not_finite as skip_not_finite
 from assay.optim._finite import zero_nans as zero_nans
 from assay.optim._flatten import flatten as flatten
 from assay.optim._fromage import fromage as fromage
+from assay.optim._grouped import GroupedLeaves as GroupedLeaves
+from assay.optim._grouped import group_leaves as group_leaves
+from assay.optim._grouped import per_leaf as per_leaf
+from assay.optim._grouped import regroup_leaves as regroup_leaves
+from assay.optim._grouped import ungroup_leaves as ungroup_leaves
 from assay.optim._groups import GroupRow as GroupRow
 from assay.optim._groups import decay_mask as decay_mask
 from assay.optim._groups import group_table as group_table
