@@ -69,7 +69,9 @@ def scale_by_amsgrad(
             return jnp.maximum(top, v / before.astype(v.dtype))
 
         top = arithmetic.accumulate(who, highest, updates, state.nu_max, nu)
-        leaf = arithmetic.normalized(c1, after, eps, eps_root, eps_hat)
+        e = arithmetic.like(arithmetic.number(eps), c2)
+        e = e / jnp.sqrt(c2) if eps_hat else e
+        leaf = arithmetic.normalized(c1, after, e, eps_root)
         new = arithmetic.cast_like((mu, nu, top), state[1:])
         return arithmetic.each(leaf, updates, mu, top), ScaleByAmsgradState(count, *new)
 
