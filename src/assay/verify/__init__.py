@@ -7,6 +7,8 @@ side by side, `shadow` does it while one of them trains. The only room with Opta
 
 from assay.verify._adapters import keras_optimizer as keras_optimizer
 from assay.verify._adapters import torch_optimizer as torch_optimizer
+from assay.verify._contract import Contract as Contract
+from assay.verify._contract import contract as contract
 from assay.verify._conventions import CONVENTIONS as CONVENTIONS
 from assay.verify._conventions_check import conventions as conventions
 from assay.verify._conventions_report import (
@@ -15,8 +17,6 @@ from assay.verify._conventions_report import (
 from assay.verify._conventions_report import conventions_summary as conventions_summary
 from assay.verify._conventions_report import conventions_table as conventions_table
 from assay.verify._conventions_row import Convention as Convention
-from assay.verify._contract import Contract as Contract
-from assay.verify._contract import contract as contract
 from assay.verify._discover import discover as discover
 from assay.verify._discover import mirrored_rooms as mirrored_rooms
 from assay.verify._discover import public_functions as public_functions
