@@ -6,7 +6,7 @@ Verification, the documentation and `assay verify optim` read this one table.
 import math
 
 from assay.optim import MuonDimensionNumbers
-from assay.verify._convention import OPTAX, TORCH, keras, optax, paper, tf1, torch
+from assay.verify._conventions_row import OPTAX, TORCH, keras, optax, paper, tf1, torch
 
 M = ("momentum", "momentum")
 ADAM = "m̂ / (√v̂ + eps)"
@@ -21,6 +21,8 @@ HEAVY = "b, b ← momentum · b + g"
 TRUST = "‖p‖/‖u‖ · u, u = m̂ / (√v̂ + eps)"
 FACTORED = "max(1e-3, rms(p)) · u, u = g/√(r cᵀ/mean(r)) clipped to rms 1"
 FREE = "z ← z − rate · u, x ← (1−c) x + c z, p = b1 x + (1−b1) z"
+FADING = "u · b2 rounded at every step"
+ENLARGED = "roundings enlarged up to 3.4⁵ times"
 LAST_RMS = {"decay": 0.99, "eps_in_sqrt": False, "rate_last": True}
 # Five steps of Newton and Schulz enlarge what is small, roundings too, by up to this.
 GROWTH = 3.4445**5
@@ -74,13 +76,19 @@ ADAMS = (
         ours={"bias_correction_mu": False, "bias_correction_nu": False},
         note="corrects neither mean, and has no eps",
     ),
-    optax("adamax", "m̂/u, u ← max(b2 u, |g| + eps)"),
-    torch("adamax", "Adamax", "m̂/u, u ← max(b2 u, |g| + eps)"),
+    optax("adamax", "m̂/u, u ← max(b2 u, |g| + eps)", rounding=FADING),
+    torch("adamax", "Adamax", "m̂/u, u ← max(b2 u, |g| + eps)", rounding=FADING),
     keras(
         *("adamax", "Adamax", "m̂/(u + eps), u ← max(b2 u, |g|)"),
         ours={"eps_in_max": False},
+        rounding=FADING,
     ),
-    optax("adamaxw", "m̂/u" + DECAY, ours={"weight_decay": 1e-4}, params=True),
+    optax(
+        *("adamaxw", "m̂/u" + DECAY),
+        ours={"weight_decay": 1e-4},
+        params=True,
+        rounding=FADING,
+    ),
     optax(
         *("nadam", "(b1 m/(1−b1ᵗ⁺¹) + (1−b1) g/(1−b1ᵗ)) / (√v̂ + eps)"),
         note="Optax alone keeps b1 as it is",
@@ -105,7 +113,10 @@ ADAMS = (
         low="keeps the product of the μ in float32",
         slack=1e-6,
     ),
-    optax("radam", "r · " + ADAM + " where ρ ≥ 5, else m̂"),
+    optax(
+        *("radam", "r · " + ADAM + " where ρ ≥ 5, else m̂"),
+        rounding="ρ and 1−bᵗ in float32",
+    ),
     torch(
         *("radam", "RAdam", "r · " + HAT + " where ρ > 5, else m̂"),
         ours={"eps_hat": True},
@@ -115,6 +126,8 @@ ADAMS = (
     paper(
         *("adabelief", BELIEF + " + eps"),
         ours={"eps": 1e-16, "eps_root": 1e-16},
+        eps=("eps eps_root", ""),
+        single=200 * 2**-25,  # eps = 1 gathers in s, which is rounded 200 times
         note="one eps in both places",
     ),
     optax(
@@ -269,7 +282,11 @@ LAYERS = (
         low="keras.ops.mean runs in float32",
         slack=1e-6,
     ),
-    optax("muon", "√max(1, out/in) · orthogonal(m̂)", single=GROWTH * 2**-24),
+    optax(
+        *("muon", "√max(1, out/in) · orthogonal(m̂)"),
+        rounding=ENLARGED,
+        single=GROWTH * 2**-24,
+    ),
     torch(
         *("muon", "Muon", "√max(1, rows/columns) · orthogonal(m)"),
         ours={
@@ -282,16 +299,18 @@ LAYERS = (
         note="rows are outputs; with bfloat16 as ns_dtype ours does as torch",
         low="orthogonalises in bfloat16",
         eps=None,
+        rounding="orthogonalises in bfloat16",
         slack=math.inf,  # that is 2⁻⁹ enlarged by GROWTH: no digit is left
         single=GROWTH * 2**-24,
     ),
     keras(
         *("muon", "Muon", "0.2 √max(rows, columns) · orthogonal(m)"),
-        ours={"bias_correction": False, "consistent_rms": 0.2, "eps": 0.05 * 1e-7},
+        ours={"bias_correction": False, "consistent_rms": 0.2, "eps": 5e-9},
         theirs={"weight_decay": None},
         note="its m is 1/(1−β) times ours, and so is its eps",
         eps=None,
         low="keras.ops.norm runs in float32",
+        rounding=ENLARGED,
         slack=1e-4,
         single=GROWTH * 2**-24,
     ),

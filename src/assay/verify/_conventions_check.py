@@ -5,6 +5,7 @@ import inspect
 import itertools
 import math
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -13,8 +14,8 @@ import numpy as np
 
 from assay import optim
 from assay.verify import _adapters, _record, rules
-from assay.verify._convention import EPS, Convention
 from assay.verify._conventions import CONVENTIONS
+from assay.verify._conventions_row import EPS, Convention
 from assay.verify.rules import _rule
 
 STEPS = 200
@@ -40,9 +41,22 @@ class Found(NamedTuple):
     double: float | None  # ours in float64
     theirs_single: float | None
     theirs_double: float | None
-    apart: float | None  # the rule from that of the optimizer's first row
     ok: bool
     note: str = ""
+
+    @property
+    def apart(self) -> float | None:
+        """How far this reading is from the optimizer's first, by the rules alone."""
+        return apart(self.convention)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machines: names, calls, distances, who is alone and why."""
+        row = self.convention
+        words = {n: getattr(row, n) for n in ("equation", "rounding", "low", "thread")}
+        about = {"optimizer": row.optimizer, "as": row.library, "why": row.note}
+        calls = {"ours_call": row.ours_call, "theirs_call": row.theirs_call}
+        found = {n: v for n, v in self._asdict().items() if n != "convention"}
+        return {**about, **calls, **words, **found, "apart": self.apart}
 
 
 def schedule(t: Any) -> Any:
@@ -62,7 +76,7 @@ def settings(row: Convention, case: Case, side: int) -> dict[str, Any]:
     """The arguments of ours (side 0) or theirs (1) in this case."""
     given = dict(row.theirs if side else row.ours)
     if case.eps is not None and row.eps is not None:
-        given[row.eps[side]] = case.eps
+        given |= dict.fromkeys(row.eps[side].split(), case.eps)
     if case.momentum is not None and row.momentum is not None:
         given[row.momentum[side]] = case.momentum
     return given
@@ -101,36 +115,68 @@ def distance(got: np.ndarray, us: np.ndarray, ps: Any = 0.0) -> float:
     return float(np.nan_to_num(off / np.maximum(sizes, 1e-300), nan=np.inf).max())
 
 
-def check(row: Convention, dtypes: tuple = (np.float32, np.float64)) -> Found:
-    """One row: ours in both precisions, and theirs where their package is installed."""
-    missing = row.call and importlib.util.find_spec(row.library) is None
-    walks = {} if row.rule else {"ours": _ours}
-    walks |= {"theirs": _theirs} if row.call and not missing else {}
-    worst: dict[Any, list[float]] = {}
-    for alike in cases(row):
-        told = [truth(row, case) for case in alike]
-        for who, dtype in itertools.product(walks, dtypes):
-            got = walks[who](row, alike, told, dtype)
-            moves = row.moves or (who == "theirs" and row.library != "optax")
-            for u, (us, ps) in zip(got, told, strict=True):
+class Job(NamedTuple):
+    """The cases of a row that differ in eps alone, and what the rule gives in each."""
+
+    row: Convention
+    alike: list[Case]
+    told: list[tuple[np.ndarray, np.ndarray]]  # updates, parameters before them
+
+
+def conventions(
+    rows: Iterable[Convention] = CONVENTIONS,
+    dtypes: tuple = (np.float32, np.float64),
+    sides: tuple[str, ...] = ("ours", "theirs"),
+) -> list[Found]:
+    """Ours and theirs from the rule, in each precision, row by row.
+
+    All of ours, all of Optax's and all of Keras's are one program each.
+    """
+    rows = list(rows)
+    jobs = [
+        Job(row, alike, [truth(row, case) for case in alike])
+        for row in rows
+        for alike in cases(row)
+    ]
+    worst: dict[Any, float] = {}
+    for side, dtype in itertools.product(sides, dtypes):
+        for job, got in _walks(side, jobs, dtype):
+            moves = job.row.moves or (side == "theirs" and job.row.library != "optax")
+            for u, (us, ps) in zip(got, job.told, strict=True):
                 far = distance(u, us, ps if moves else 0.0)
-                worst.setdefault((who, dtype), []).append(far)
+                key = id(job.row), side, dtype
+                worst[key] = max(worst.get(key, 0.0), far)
+    return [_found(row, worst) for row in rows]
+
+
+def _found(row: Convention, worst: dict[Any, float]) -> Found:
     both = itertools.product(("ours", "theirs"), (np.float32, np.float64))
-    four = [max(worst[key]) if key in worst else None for key in both]
+    four = [worst.get((id(row), *key)) for key in both]
     bounds = row.single, DOUBLE, math.inf, row.slack
     ok = all(x is None or x <= b for x, b in zip(four, bounds, strict=True))
-    note = f"{row.library} is not installed" if missing else ""
-    return Found(row, *four, apart(row), ok, note)
+    note = f"{row.library} is not installed" if _missing(row) else ""
+    return Found(row, four[0], four[1], four[2], four[3], ok, note)
 
 
-def conventions(rows: Iterable[Convention] = CONVENTIONS) -> Iterator[Found]:
-    """The rows of the table, checked one at a time."""
-    for row in rows:
-        yield check(row)
+def _walks(side: str, jobs: list[Job], dtype: Any) -> Iterator[tuple[Job, Any]]:
+    """The updates of one side, (cases, steps, *shape) for every job that it can run."""
+    if side == "ours":
+        mine = [j for j in jobs if not j.row.rule]
+        yield from zip(mine, _in_jax(mine, dtype, 0), strict=True)
+        return
+    there = [j for j in jobs if j.row.call and not _missing(j.row)]
+    yield from ((j, _in_torch(j, dtype)) for j in there if j.row.library == "torch")
+    for library in ("optax", "keras"):
+        mine = [j for j in there if j.row.library == library]
+        yield from zip(mine, _in_jax(mine, dtype, 1), strict=True)
+
+
+def _missing(row: Convention) -> bool:
+    return bool(row.call) and importlib.util.find_spec(row.library) is None
 
 
 def apart(row: Convention) -> float | None:
-    """How far this reading is from the optimizer's first, by the two rules alone.
+    """How far the rule of this row is from that of the optimizer's first row.
 
     The greatest difference of two updates over 200 steps at the same eps and momentum,
     over the largest entry; None for the first itself.
@@ -145,18 +191,11 @@ def apart(row: Convention) -> float | None:
     return max(far)
 
 
-def _ours(row: Convention, alike: list[Case], told: list, dtype: Any) -> np.ndarray:
-    make = getattr(optim, row.optimizer)
-    return _walked(row, alike, told, dtype, 0, make)
-
-
-def _theirs(row: Convention, alike: list[Case], told: list, dtype: Any) -> Any:
-    """torch by itself, step by step; the others in one program for all eps."""
-    if row.library != "torch":
-        return _walked(row, alike, told, dtype, 1, _maker(row))
+def _in_torch(job: Job, dtype: Any) -> list[np.ndarray]:
+    """torch by itself, step by step."""
+    row, got = job.row, []
     rate = RATE if row.constant else schedule
-    got = []
-    for case, (_, ps) in zip(alike, told, strict=True):
+    for case, (_, ps) in zip(job.alike, job.told, strict=True):
         tx = _adapters.torch_optimizer(row.call, lr=rate, **settings(row, case, 1))
         state, us = tx.init(ps[0].astype(dtype)), []
         for g, p in zip(_gradients(), ps, strict=True):
@@ -166,23 +205,14 @@ def _theirs(row: Convention, alike: list[Case], told: list, dtype: Any) -> Any:
     return got
 
 
-def _maker(row: Convention) -> Any:
-    if row.library == "keras":
-        _adapters.keras_on_jax()  # now, and not while tracing
-        return lambda **given: _adapters.keras_optimizer(row.call, **given)
-    optax = importlib.import_module("optax")
-    contrib = importlib.import_module("optax.contrib")
-    return getattr(optax, row.call, None) or getattr(contrib, row.call)
+def _in_jax(jobs: list[Job], dtype: Any, side: int) -> list[np.ndarray]:
+    """The updates along the rule's parameters, in one program for all the jobs."""
+    makes = [_maker(j.row) if side else getattr(optim, j.row.optimizer) for j in jobs]
 
-
-def _walked(
-    row: Convention, alike: list[Case], told: list, dtype: Any, side: int, make: Any
-) -> np.ndarray:
-    """The updates along the rule's parameters, (cases, steps, *shape)."""
-    rate = RATE if row.constant else schedule
-
-    def one(eps, ps):
-        tx = make(learning_rate=rate, **settings(row, alike[0]._replace(eps=eps), side))
+    def one(job, make, gradients, eps, ps):
+        case = job.alike[0]._replace(eps=eps)
+        rate = RATE if job.row.constant else schedule
+        tx = make(learning_rate=rate, **settings(job.row, case, side))
 
         def step(state, now):
             u, state = tx.update(now[0], state, now[1])
@@ -190,13 +220,38 @@ def _walked(
 
         return jax.lax.scan(step, tx.init(ps[0]), (gradients, ps))[1]
 
+    def run(gradients, inputs):
+        out = []
+        for job, make, (eps, ps) in zip(jobs, makes, inputs, strict=True):
+            axes = None if eps is None else 0, 0
+            out.append(jax.vmap(partial(one, job, make, gradients), axes)(eps, ps))
+        return out
+
     with jax.enable_x64(dtype == np.float64), _record.relaxed():
-        gradients = jnp.asarray(_gradients(), dtype)
-        ps = jnp.asarray(np.stack([p for _, p in told]), dtype)
-        if row.eps is None:
-            return np.asarray(jax.jit(jax.vmap(lambda p: one(None, p)))(ps))
-        eps = jnp.asarray([case.eps for case in alike], dtype)
-        return np.asarray(jax.jit(jax.vmap(one))(eps, ps))
+        inputs = [(_sizes(j, dtype), _path(j, dtype)) for j in jobs]
+        out = jax.jit(run)(jnp.asarray(_gradients(), dtype), inputs)
+        return jax.device_get(out)
+
+
+def _sizes(job: Job, dtype: Any) -> Any:
+    """Every case's eps, or None where there is none."""
+    if job.row.eps is None:
+        return None
+    return jnp.asarray([case.eps for case in job.alike], dtype)
+
+
+def _path(job: Job, dtype: Any) -> Any:
+    """Every case's parameters, a row a step."""
+    return jnp.asarray(np.stack([ps for _, ps in job.told]), dtype)
+
+
+def _maker(row: Convention) -> Any:
+    if row.library == "keras":
+        _adapters.keras_on_jax()  # now, and not while tracing
+        return partial(_adapters.keras_optimizer, row.call)
+    optax = importlib.import_module("optax")
+    contrib = importlib.import_module("optax.contrib")
+    return getattr(optax, row.call, None) or getattr(contrib, row.call)
 
 
 def _gradients() -> np.ndarray:

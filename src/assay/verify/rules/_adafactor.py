@@ -42,10 +42,10 @@ def adafactor(
     """−(α u + weight_decay_rate · p), u = g/√v over max(1, rms(u)/clipping_threshold),
     α = rate · max(1e-3, rms(p)). The decay is not multiplied by the rate in Optax.
     `rate_cap` (torch, Keras, the paper): the rate is at most 1/√t."""
-    about = {"factored": factored, "decay_rate": decay_rate, "epsilon": eps}
+    about: dict = {"factored": factored, "decay_rate": decay_rate, "epsilon": eps}
     about |= {"step_offset": decay_offset, "eps_clamp": eps_clamp}
     about |= {"last_axes": last_axes}
-    least = {"min_dim_size_to_factor": min_dim_size_to_factor}
+    least: dict = {"min_dim_size_to_factor": min_dim_size_to_factor}
     u, new = factored_rms(t, g, p, s, -1.0, **about, **least)
     if clipping_threshold is not None:
         u = u / max(1.0, np.sqrt(np.mean(u**2)) / clipping_threshold)

@@ -27,7 +27,7 @@ def adamw(
     """Adam's update − rate · weight_decay · p, as torch, Optax and Keras do, or, with
     `decay_scaled` False, − weight_decay · p. Loshchilov and Hutter 2019, who multiply
     the decay by the schedule but not by the rate."""
-    about = {"b1": b1, "b2": b2, "eps": eps, "eps_root": eps_root}
+    about: dict = {"b1": b1, "b2": b2, "eps": eps, "eps_root": eps_root}
     u, s = adam(t, g, p, s, rate, **about, nesterov=nesterov, eps_hat=eps_hat)
     return u - (rate if decay_scaled else 1.0) * _at(weight_decay, t) * p, s
 

@@ -16,7 +16,7 @@ def nadam(
     and every power the product of the μ so far. Dozat 2016 and torch have ψ = 0.004,
     Keras 1."""
     if momentum_decay is None:
-        rest = {"b1": b1, "b2": b2, "eps": eps, "eps_root": eps_root}
+        rest: dict = {"b1": b1, "b2": b2, "eps": eps, "eps_root": eps_root}
         return adam(t, g, p, s, rate, **rest, nesterov=nesterov)
     m = b1 * s.get("m", 0.0) + (1 - b1) * g
     v = b2 * s.get("v", 0.0) + (1 - b2) * g**2
@@ -33,7 +33,7 @@ def nadamw(
     nesterov=True, momentum_decay=None, decay_scaled=True,
 ):  # fmt: skip
     """NAdam's update − rate · weight_decay · p, or − weight_decay · p."""
-    about = {"b1": b1, "b2": b2, "eps": eps, "eps_root": eps_root}
+    about: dict = {"b1": b1, "b2": b2, "eps": eps, "eps_root": eps_root}
     about |= {"nesterov": nesterov, "momentum_decay": momentum_decay}
     u, s = nadam(t, g, p, s, rate, **about)
     return u - (rate if decay_scaled else 1.0) * _at(weight_decay, t) * p, s

@@ -15,7 +15,7 @@ def optimistic_adam_v2(
     nesterov=True,
 ):  # fmt: skip
     """Adam's direction, then optimism. Daskalakis et al. 2018, arXiv:1711.00141."""
-    about = {"b1": b1, "b2": b2, "eps": eps, "eps_root": eps_root}
+    about: dict = {"b1": b1, "b2": b2, "eps": eps, "eps_root": eps_root}
     u, of_adam = adam(t, g, p, s.get("adam", {}), -1.0, nesterov=nesterov, **about)
     u, last = optimistic_gradient_descent(t, u, p, s, rate, alpha=alpha, beta=beta)
     return u, {**last, "adam": of_adam}
@@ -26,7 +26,7 @@ def optimistic_adam(
     nesterov=True,
 ):  # fmt: skip
     """Optax's first form: alpha is the rate, beta the optimism, or the rate too."""
-    about = {"b1": b1, "b2": b2, "eps": eps, "eps_root": eps_root}
+    about: dict = {"b1": b1, "b2": b2, "eps": eps, "eps_root": eps_root}
     about |= {"nesterov": nesterov, "alpha": rate}
     beta = rate if optimism is None else optimism
     return optimistic_adam_v2(t, g, p, s, 1.0, beta=beta, **about)

@@ -1,5 +1,7 @@
 """RAdam: Adam's second mean is used once its variance is known."""
 
+from fractions import Fraction
+
 import numpy as np
 
 
@@ -17,7 +19,9 @@ def radam(
     c1, c2 = 1 - b1**t, 1 - b2**t
     head = b1 * m / (1 - b1 ** (t + 1)) + (1 - b1) * g / c1 if nesterov else m / c1
     most = 2 / (1 - b2) - 1
-    rho = most - 2 * t * b2**t / c2
+    # Two numbers of the size of 1/(1−b2) leave a ρ of about 5: exactly, then.
+    b = Fraction(b2)
+    rho = float(2 / (1 - b) - 1 - 2 * t * b**t / (1 - b**t))
     known = rho >= threshold
     rho = np.where(known, rho, most)  # its root is not wanted where rho is small
     r = np.sqrt((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho))

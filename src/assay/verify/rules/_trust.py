@@ -31,7 +31,7 @@ def lars(
 ):  # fmt: skip
     """v ← momentum · v + rate · ratio · (g + weight_decay · p); −v. You et al. 2017,
     algorithm 1: the rate is inside the velocity."""
-    more = {"trust_coefficient": trust_coefficient, "eps": eps}
+    more: dict = {"trust_coefficient": trust_coefficient, "eps": eps}
     u, _ = trust_ratio(t, g + _at(weight_decay, t) * p, p, {}, -rate, **more)
     v = momentum * s.get("v", 0.0) + u
     return -(momentum * v + u if nesterov else v), {"v": v}

@@ -29,7 +29,7 @@ class Convention(NamedTuple):
     theirs: dict[str, Any] = {}  # and its arguments, but for the rate
     note: str = ""
     thread: str = ""  # where it was discussed
-    eps: tuple[str, str] | None = None  # eps' name in ours and theirs; None: has none
+    eps: tuple[str, str] | None = None  # eps' names in ours and theirs; None: has none
     momentum: tuple[str, str] | None = None  # the same for a momentum to be swept
     params: bool = False  # whether the update depends on the parameters
     moves: bool = False  # the update is a difference of two parameters, in ours too
@@ -37,12 +37,36 @@ class Convention(NamedTuple):
     rule: str = ""  # the rule in NumPy where no arguments of ours make it
     low: str = ""  # what the library keeps or computes in low precision, even in x64
     slack: float = 1e-12  # how far that takes it from the rule in float64
+    rounding: str = ""  # what takes the library's float32 from the rule
     single: float = 1e-6  # ours in float32 from the rule
+
+    @property
+    def ours_call(self) -> str:
+        """How ours is called; "" where no arguments make it theirs."""
+        return "" if self.rule else _call(self.optimizer, self.ours)
+
+    @property
+    def theirs_call(self) -> str:
+        """How theirs is called; "" where nobody runs it here."""
+        return _call(self.call, self.theirs) if self.call else ""
+
+
+def _call(name: str, arguments: dict[str, Any]) -> str:
+    given = "".join(f", {n}={v!r}" for n, v in arguments.items())
+    return f"{name}(rate{given})"
+
+
+# 1 − 0.999 in float32 has lost ten bits; torch takes it in Python's numbers.
+CORRECTED = (
+    *("adam", "adamw", "amsgrad", "nadam", "nadamw", "adabelief", "yogi", "adan"),
+    *("lamb", "optimistic_adam_v2"),
+)
 
 
 def optax(optimizer: str, equation: str, /, **more: Any) -> Convention:
     """A row of Optax, where the names are ours."""
-    more = {"eps": ("eps", "eps"), "ours": {}, **more}
+    rounding = "1−bᵗ in float32" if optimizer in CORRECTED else ""
+    more = {"eps": ("eps", "eps"), "ours": {}, "rounding": rounding, **more}
     return Convention(optimizer, "optax", equation, call=optimizer, **more)
 
 
@@ -55,7 +79,8 @@ def torch(optimizer: str, call: str, equation: str, /, **more: Any) -> Conventio
 def keras(optimizer: str, call: str, equation: str, /, **more: Any) -> Convention:
     """A row of Keras, whose eps is 1e-7 and called epsilon."""
     ours = {"eps": 1e-7, **more.pop("ours", {})}
-    more = {"eps": ("eps", "epsilon"), **more}
+    rounding = "1−bᵗ in float32" if optimizer in CORRECTED else ""
+    more = {"eps": ("eps", "epsilon"), "rounding": rounding, **more}
     ours = ours if more["eps"] else {n: v for n, v in ours.items() if n != "eps"}
     return Convention(optimizer, "keras", equation, ours, call, **more)
 
