@@ -45,7 +45,7 @@ def scale_by_novograd(
 
     def init(params):
         mu = arithmetic.full_like(who, params, 0.0, mu_dtype)
-        nu = arithmetic.full_like(who, jax.tree.map(jnp.sum, params), 0.0)
+        nu = jax.tree.map(lambda p: jnp.zeros([], arithmetic.wide(p)), params)
         return ScaleByNovogradState(jnp.zeros([], jnp.int32), mu, nu)
 
     def update(updates, state, params=None, **extra):
