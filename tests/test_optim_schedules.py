@@ -142,7 +142,7 @@ def test_numbers_may_be_traced():
 def test_under_x64_they_are_float64():
     """Python numbers with all their digits."""
     with jax.enable_x64(True):
-        value = optim.warmup_cosine_decay_schedule(0.0, 0.3, 3, 9)(5)
+        value = jax.jit(optim.warmup_cosine_decay_schedule(0.0, 0.3, 3, 9))(5)
         assert value.dtype == jnp.float64
         np.testing.assert_allclose(value, 0.3 * np.cos(np.pi / 6) ** 2, rtol=1e-15)
 
@@ -255,6 +255,30 @@ def test_torchs_schedulers_have_a_name_here():
         np.testing.assert_allclose(ours[name], expected, rtol=2e-6, atol=1e-9)
 
 
+def test_plateaus_in_torchs_words():
+    """torch's patience is one less; its cooldown and threshold are the same."""
+    torch = pytest.importorskip("torch")
+    losses = [3.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    weight = torch.zeros(1, requires_grad=True)
+    theirs = torch.optim.SGD([weight], lr=1.0)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        theirs, factor=0.5, patience=1, cooldown=2, threshold=1e-4
+    )
+    rates = []
+    for loss in losses:
+        scheduler.step(loss)
+        rates.append(theirs.param_groups[0]["lr"])
+    tx, g = optim.reduce_on_plateau(0.5, patience=2, cooldown=2), jnp.ones(())
+
+    def body(state, loss):
+        u, state = tx.update(g, state, value=loss)
+        return state, u
+
+    run = jax.jit(lambda s: jax.lax.scan(body, s, jnp.array(losses)))
+    assert run(tx.init(g))[1].tolist() == rates
+    assert len(set(rates)) > 2
+
+
 # The range test, and errors -------------------------------------------------------
 
 
@@ -268,14 +292,13 @@ def test_the_range_test_finds_a_usable_rate():
 
     @jax.jit
     def run(w):
-        return optim.lr_range_test(
-            *jax.lax.scan(step, w, jnp.arange(60, dtype=jnp.int32))[1], decay=0.5
-        )
+        rates, losses = jax.lax.scan(step, w, jnp.arange(60, dtype=jnp.int32))[1]
+        rising = optim.lr_range_test(rates, rates)
+        return optim.lr_range_test(rates, losses, decay=0.5), rising
 
-    verdict = run(jnp.array([1.0, -2.0]))
+    verdict, worse = run(jnp.array([1.0, -2.0]))
     assert 0.02 < verdict.steepest < 0.5
     assert 0.02 < verdict.minimum < 0.5
-    worse = optim.lr_range_test(jnp.array([0.1, 1.0]), jnp.array([1.0, 2.0]))
     assert np.isnan(worse.steepest) and np.isnan(worse.minimum)
 
 
