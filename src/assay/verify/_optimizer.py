@@ -1,14 +1,11 @@
 """Is this optimizer that one? Streams of gradients, judged by the rule in float64."""
 
-import importlib
-from typing import Any
-
 import numpy as np
 
 from assay import _check
 from assay.optim import Transform
 from assay.typing import PyTree
-from assay.verify import _judge, _shadow, _streams, _walk
+from assay.verify import _diagnose, _judge, _shadow, _streams, _walk
 from assay.verify._comparison import MIXED
 from assay.verify._comparison import Report as Report
 from assay.verify._comparison import Stream as Stream
@@ -59,7 +56,7 @@ def optimizer(
     report = Report(tuple(streams), steps, tolerance, notes=(*notes, *excuse))
     if report.matches or not diagnose:
         return report
-    return report._replace(diagnosis=_reason(mine, reference))
+    return report._replace(diagnosis=_reason(mine, reference, params))
 
 
 def _walked(
@@ -89,10 +86,10 @@ def _excused(pair: tuple, params: PyTree, streams: list[Stream]) -> tuple[list, 
 _NAMES = ("mine", "the reference")
 
 
-def _reason(mine: Transform, reference: Transform) -> str:
-    """Why they differ, in a sentence, if a known convention or mistake explains it."""
+def _reason(mine: Transform, reference: Transform, params: PyTree | None) -> str:
+    """Why they differ, if a known convention or mistake explains it."""
     try:
-        module: Any = importlib.import_module("assay.verify._diagnose")
-    except ModuleNotFoundError:
-        return ""
-    return module.diagnose(mine, reference).sentence
+        return _diagnose.diagnose(mine, reference, params=params).sentence
+    except Exception as error:  # the difference stands, whatever the search makes of it
+        what = f"{type(error).__name__}: {error}".splitlines()[0][:100]
+        return f"the search for the reason failed ({what})"
