@@ -377,6 +377,7 @@ def test_verify_fails_when_a_row_does(monkeypatch, capsys):
     assert main(["verify", "--room", "costs"]) == 0
     assert "right" in capsys.readouterr().out
     monkeypatch.setattr(verify, "rows", lambda rooms: iter([right, wrong]))
+    monkeypatch.setattr(verify, "conventions", lambda: [])
     assert main(["verify", "--json"]) == 1
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["ok"] for line in lines] == [True, False]

@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from assay import verify
+from assay.cli import main
 from assay.verify import _conventions_check as checks
 from assay.verify import _rooms, _second, rules
 from assay.verify.rules import _rule
@@ -183,6 +184,23 @@ def test_the_page_of_the_documentation_is_up_to_date():
     assert page == verify.conventions_markdown()
 
 
+def test_a_row_names_both_sources_and_who_is_alone():
+    """Optax's reading with its thread; a second distance beyond the bound is wrong."""
+    row = _rooms.row("optim", "rprop")
+    assert row.ok and row.second == "rule in NumPy" and row.second_ulp <= row.bound
+    assert "optax/pull/1725" in row.note
+    out = io.StringIO()
+    Console(file=out, width=80).print(verify.table([row]))
+    assert "rule in NumPy" in out.getvalue() and "pull/1725" in out.getvalue()
+
+
+def test_a_wrong_second_source_is_a_wrong_row(monkeypatch):
+    """Both distances must be within the bound."""
+    monkeypatch.setattr(rules, "rprop", rules.late_rprop)
+    row = _rooms.row("optim", "rprop")
+    assert not row.ok and row.ulp <= row.bound < row.second_ulp
+
+
 def test_the_table_prints_in_80_columns_and_as_json():
     """Who is missing, wrong or alone is said in words below the table."""
     one = dict.fromkeys(["single", "double", "theirs_double"], 1e-16)
@@ -202,6 +220,22 @@ def test_the_table_prints_in_80_columns_and_as_json():
     )
     plain = json.loads(json.dumps([f.as_dict() for f in found]))
     assert plain[0]["theirs_single"] == 1e-5 and plain[1]["as"] == "optax"
+
+
+def test_assay_verify_shows_the_conventions_and_fails_with_them(monkeypatch, capsys):
+    """After the rows of the room optim; nowhere else."""
+    row = next(r for r in ROWS if named(r) == "adam/optax")
+    wrong = checks.Found(row, 1.0, 1e-16, 1e-5, 1e-16, ok=False)
+    right = verify.Row("optim", "adam", "optax", 1.0, 8.0, None, True)
+    monkeypatch.setattr(verify, "rows", lambda rooms: iter([right]))
+    monkeypatch.setattr(verify, "conventions", lambda: [wrong])
+    assert main(["verify", "--room", "optim"]) == 1
+    assert "wrong: adam as optax" in capsys.readouterr().out
+    assert main(["verify", "--room", "optim", "--json"]) == 1
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert last["optimizer"] == "adam" and last["single"] == 1.0
+    assert main(["verify", "--room", "costs"]) == 0
+    assert "adam as optax" not in capsys.readouterr().out
 
 
 def test_torch_under_jit_is_torch():

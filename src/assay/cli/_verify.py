@@ -16,7 +16,7 @@ def rooms_of(args: argparse.Namespace) -> tuple[str, ...]:
 
 
 def verify(args: argparse.Namespace) -> int:
-    """Print the table; 1 if any function is outside its bound."""
+    """Print the table; 1 if any function, or convention, is outside its bound."""
     found = []
     note = Console(stderr=True)
     words = SpinnerColumn(), TextColumn("{task.description}")
@@ -27,12 +27,19 @@ def verify(args: argparse.Namespace) -> int:
         for row in proofs.rows(rooms_of(args)):
             found.append(row)
             p.update(task, description=f"{len(found)} checked: {row.room}.{row.name}")
+        p.update(task, description="the conventions of the libraries")
+        alike = proofs.conventions() if "optim" in rooms_of(args) else []
     if args.json:
         for row in found:
             print(dump(row._asdict()))
+        for row in alike:
+            print(dump(row.as_dict()))
     else:
         console = Console()
         console = console if console.is_terminal else Console(width=80)
         console.print(proofs.table(found))
+        if alike:
+            console.print(proofs.conventions_table(alike))
+            print(proofs.conventions_summary(alike))
         console.print(proofs.summary(found), markup=False, highlight=False)
-    return 0 if found and all(row.ok for row in found) else 1
+    return 0 if found and all(row.ok for row in [*found, *alike]) else 1

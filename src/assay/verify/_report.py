@@ -10,8 +10,14 @@ from assay.verify._rooms import Row
 
 
 def table(rows: Iterable[Row]) -> Table:
-    """One line a function: reference, worst error in ULP, derivative error, verdict."""
+    """One line a function: reference, worst error in ULP, derivative error, verdict.
+
+    Optimizers have two lines, one for the second source. Below the table: where the
+    reference's reading is not the paper's, with the thread.
+    """
+    remarks: list[str] = []
     out = Table(title="ours in float32 against the reference in float64", expand=False)
+    out.caption_justify = "left"
     out.add_column("function", overflow="fold")
     out.add_column("reference", overflow="fold")
     for heading in ("ULP", "bound", "gradient"):
@@ -21,22 +27,23 @@ def table(rows: Iterable[Row]) -> Table:
         out.add_section()
         out.add_row(f"[bold]{room}[/]")
         for r in found:
-            out.add_row(r.name, references(r), *figures(r), verdict(r))
+            out.add_row(r.name, r.reference, *figures(r), verdict(r))
+            if r.second:
+                out.add_row("", r.second, _second(r))
+            if r.ok and "github.com" in r.note:
+                remarks.append(f"{r.name}: {r.note}")
+    out.caption = "\n".join(remarks) or None
     return out
 
 
-def references(row: Row) -> str:
-    """The reference, and below it the second source."""
-    return f"{row.reference}\n{row.second}" if row.second else row.reference
+def _second(row: Row) -> str:
+    return "–" if row.second_ulp is None else number(row.second_ulp)
 
 
 def figures(row: Row) -> tuple[str, str, str]:
     """ULP, bound and derivative error as short text."""
     slope = "–" if row.gradient is None else f"{row.gradient:.0e}"
-    ulp = number(row.ulp)
-    if row.second:
-        ulp += "\n–" if row.second_ulp is None else f"\n{number(row.second_ulp)}"
-    return ulp, number(row.bound), slope
+    return number(row.ulp), number(row.bound), slope
 
 
 def number(value: float) -> str:

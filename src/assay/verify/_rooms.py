@@ -8,6 +8,7 @@ import numpy as np
 
 from assay import _check
 from assay.verify import _function, _measure, _second
+from assay.verify._conventions import CONVENTIONS
 from assay.verify._discover import discover, mirrored_rooms
 from assay.verify.mirrors._given import Draw
 
@@ -102,10 +103,20 @@ def row(room: str, name: str) -> Row:
         return Row(*about, float("inf"), bound, None, False, note)
     slope_ok = found.gradient is None or found.gradient <= GRADIENT_BOUND
     ok = max(found.ulp, found.second or 0.0) <= bound and slope_ok
-    note = facts_of(mirror).get("why", "")
+    note = facts_of(mirror).get("why") or _alone(room, name)
     second = _second_of(room, name, mirror)
     beside = (second.source if second else "", found.second)
     return Row(*about, found.ulp, bound, found.gradient, ok, note, *beside)
+
+
+def _alone(room: str, name: str) -> str:
+    """Where Optax is wrong or alone, with its thread; "" elsewhere."""
+    rows = CONVENTIONS if room == "optim" else ()
+    for row in rows:
+        told = row.optimizer == name and row.library == "optax" and row.thread
+        if told and "Optax" in row.note:
+            return f"{row.note}; {row.thread}"
+    return ""
 
 
 def _second_of(room: str, name: str, mirror: Callable) -> _second.Second | None:

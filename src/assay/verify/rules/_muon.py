@@ -45,10 +45,20 @@ def muon(
     """Matrices: −rate · (√max(1, columns/rows) · orthogonal + weight_decay · p), or
     √max(rows, columns) · consistent_rms for the root. The rest: AdamW."""
     if g.ndim != 2:
-        about: dict = {"b1": adam_b1, "b2": adam_b2, "eps": eps, "eps_root": adam_eps_root}
+        about: dict = {
+            "b1": adam_b1,
+            "b2": adam_b2,
+            "eps": eps,
+            "eps_root": adam_eps_root,
+        }
         about |= {"weight_decay": adam_weight_decay, "nesterov": nesterov}
         return adamw(t, g, p, s, rate, **about)
-    about: dict = {"ns_coeffs": ns_coeffs, "ns_steps": ns_steps, "beta": beta, "eps": eps}
+    about: dict = {
+        "ns_coeffs": ns_coeffs,
+        "ns_steps": ns_steps,
+        "beta": beta,
+        "eps": eps,
+    }
     about |= {"nesterov": nesterov, "bias_correction": bias_correction}
     about |= {"eps_clamp": eps_clamp}
     u, s = orthogonal(t, g, p, s, -1.0, **about)

@@ -36,7 +36,12 @@ def schedule_free_adamw(
     weight_decay=0.0, weight_lr_power=2.0,
 ):  # fmt: skip
     """z steps by −rate (g/(√(v/(1−b2ᵗ)) + eps) + weight_decay · p)."""
-    about: dict = {"decay": b2, "eps": eps, "eps_in_sqrt": False, "bias_correction": True}
+    about: dict = {
+        "decay": b2,
+        "eps": eps,
+        "eps_in_sqrt": False,
+        "bias_correction": True,
+    }
     u, rms = rmsprop(t, g, p, s.get("rms", {}), -1.0, **about)
     step = -_warm(rate, t - 1, warmup_steps) * (u + weight_decay * p)
     now = _warm(rate, t, warmup_steps)
