@@ -20,6 +20,9 @@ from assay.verify._conventions_row import Convention as Convention
 from assay.verify._discover import discover as discover
 from assay.verify._discover import mirrored_rooms as mirrored_rooms
 from assay.verify._discover import public_functions as public_functions
+from assay.verify._function_checks import Check as Check
+from assay.verify._function_report import FunctionReport as FunctionReport
+from assay.verify._function_report import function as function
 from assay.verify._named import named_transform as named_transform
 from assay.verify._optimizer import Report as Report
 from assay.verify._optimizer import optimizer as optimizer
