@@ -52,8 +52,8 @@ def label_by_path(
         if rest is None:
             bare = [
                 path
-                for (path, patterns), (_, leaf) in zip(found, leaves, strict=True)
-                if not patterns and not _paths.is_absent(leaf)
+                for (path, its), (_, leaf) in zip(found, leaves, strict=True)
+                if not its and not _paths.is_absent(leaf)
             ]
             todo = "Add a pattern, or rest= for all others."
             _none("every path must have a pattern", bare, todo)
