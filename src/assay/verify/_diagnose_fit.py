@@ -39,8 +39,9 @@ def fit(
     steps: int,
     *,
     free_rate: bool = False,
+    patient: bool = False,
 ) -> Model:
-    """The model with these numbers fitted to the run.
+    """The model with these numbers fitted to the run; soon given up if not `patient`.
 
     With `free_rate` every step may have a rate of its own, which `solved_schedule`
     then finds.
@@ -50,7 +51,7 @@ def fit(
     target, damping, width = run.updates[:steps], 1e-3, 1e-5
     use = np.isfinite(target) & (np.abs(target) > 0.05 * run.peaks[:steps])
     use &= np.abs(target) > 1e-30
-    best, best_cost, first, linear = at, np.inf, np.inf, None
+    best, best_cost, first, linear = at, np.inf, np.zeros(2), None
     for turn in range(ROUNDS):
         points = [at, *(at + width * row for row in np.eye(len(at)))]
         off = _residuals(model, names, points, seen, steps, run, use, free_rate)
@@ -65,9 +66,11 @@ def fit(
             damping *= 30
             if damping > 1e6:
                 break
-        if turn == 0:
-            first = cost
-        if linear is None or (turn == 3 and best_cost > 0.5 * first):
+        # Signs that disagree weigh much and say nothing of how far it is: the median.
+        sizes = np.array([cost, np.median(np.abs(off[0]))])
+        first = sizes if turn == 0 else first
+        hopeless = turn == 3 and not patient and np.all(sizes > 0.5 * first)
+        if linear is None or hopeless:
             break
         at = best - _step(*linear, damping)
     fitted = {n: _outward(n, x) for n, x in zip(names, best, strict=True)}
@@ -119,7 +122,7 @@ def _outward(name: str, x: Any) -> Any:
 def _residuals(model, names, points, seen, steps, run, use, free_rate):
     """log |update| − log |target|, one row a point; bounded where they disagree."""
     follow = run if free_rate else None
-    if models.elementwise(model.family) and not free_rate:
+    if models.stackable(model.family) and not free_rate:
         stack = np.array(points).T[..., None, None]
         values = {n: _outward(n, x) for n, x in zip(names, stack, strict=True)}
         u = models.walk(model.but(values), seen, steps)

@@ -97,6 +97,18 @@ def elementwise(family: str) -> bool:
 
 
 @cache
+def stackable(family: str) -> bool:
+    """Whether the numbers of the rule may be arrays (n, 1, 1)."""
+    wide = np.ones((2, 1, 1))
+    values = {n: v * wide for n, v in defaults(family).items() if isinstance(v, float)}
+    try:
+        families()[family](1, np.ones((3, 4)), np.ones((3, 4)), {}, 0.1, **values)
+    except Exception:  # a rule that counts in fractions, say
+        return False
+    return elementwise(family)
+
+
+@cache
 def decays_outside(family: str) -> bool:
     """Whether weight_decay is −rate · weight_decay · p, added to the rest."""
     g, p = np.random.default_rng(1).standard_normal((2, 3, 4))
@@ -152,7 +164,8 @@ def _walk(model, seen, steps, follow):
             factors.append(factor)
     if settings["late"]:
         done = [np.zeros_like(done[0]), *done[:-1]]
-    return np.stack(done), np.array(factors)
+    # At the first step not every number matters: then there is one row for all.
+    return np.stack(np.broadcast_arrays(*done)), np.array(factors)
 
 
 def _stepper(model: Model, settings: dict, seen: Evidence) -> Callable:
@@ -228,7 +241,7 @@ def _count(kind: str, k: int, owners: np.ndarray) -> Any:
         return k * (owners.max() + 1) + owners + 1
     if kind == "per leaf, before":
         return (k + 1) * (owners.max() + 1)
-    return {"ahead": k + 2, "behind": k, "frozen": 1, "never": 10**9}.get(kind, k + 1)
+    return {"ahead": k + 2, "behind": k, "frozen": 1, "never": 1e9}.get(kind, k + 1)
 
 
 def _factor(schedule: Any, k: int) -> Any:

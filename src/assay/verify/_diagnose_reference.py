@@ -12,6 +12,7 @@ from assay.verify._diagnose_model import Model
 
 STEPS = 10  # of the first look
 CLOSER = 8  # presets of a stage looked at closely
+COUPLED = 1e-4, 1e-3, 1e-2, 1e-1  # decays in the gradient to start from
 FAR = 1.5  # the mean logarithm beyond which no preset is
 # Conventions of the families with forms; those of the others are their flags.
 VARIANTS: dict[str, dict[str, tuple]] = {
@@ -61,8 +62,8 @@ def identify(seen: Evidence, run: Run) -> Identity:
     best = Identity(Model("sgd", {}), np.inf)
     for free_rate, families in itertools.product((False, True), stages):
         presets = _presets(families, decay, free_rate)
-        goal = _without(run, seen, decay)
-        looks = [glance(m, seen, goal, free_rate) for m in presets]
+        goals = {False: run, True: _without(run, seen, decay)}
+        looks = [glance(m, seen, goals[_apart(m)], free_rate) for m in presets]
         for i in np.argsort(looks, kind="stable")[:CLOSER]:
             if looks[i] > FAR:
                 break
@@ -107,10 +108,13 @@ def _presets(families: list[str], decay: Decay, free_rate: bool) -> list[Model]:
             if not _sensible(family, settings, free_rate):
                 continue
             made.append(Model(family, settings))
-            if decay.any and not decay.sizes.any():
-                coupled = {"decay_form": "coupled", "weight_decay": 0.01}
-                made.append(Model(family, settings | coupled))
+            if decay.any and family in models.OWN:
+                made += [Model(family, {**settings, **_coupled(w)}) for w in COUPLED]
     return made
+
+
+def _coupled(size: float) -> dict[str, Any]:
+    return {"decay_form": "coupled", "weight_decay": size}
 
 
 def _flags(family: str) -> dict[str, tuple]:
@@ -151,8 +155,9 @@ def _without(run: Run, seen: Evidence, decay: Decay) -> Run:
 
 def glance(model: Model, seen: Evidence, run: Run, free_rate: bool = False) -> float:
     """How unlike the updates' sizes are, at the best rate (of each step)."""
+    buffered = free_rate and model.settings.get("momentum") is not None
     try:
-        u = models.walk(model, seen, STEPS)
+        u = models.walk(model, seen, STEPS, follow=run if buffered else None)
     except Exception:  # a rule that is not for leaves like these
         return np.inf
     target = run.updates[:STEPS]
@@ -172,17 +177,19 @@ def _closely(
     model: Model, seen: Evidence, run: Run, decay: Decay, free_rate: bool
 ) -> Identity:
     """The preset with its numbers fitted and rounded."""
-    goal = _without(run, seen, decay)
+    apart = _apart(model)
+    goal = _without(run, seen, decay) if apart else run
     steps = min(STEPS + 2, len(run.updates))
     try:
         model = model.but({"learning_rate": _rate(model, seen, goal)})
         names = [
             n for n in fits.numbers(model) if n != "learning_rate" or not free_rate
         ]
-        model = fits.fit(model, names, seen, goal, steps, free_rate=free_rate)
+        kw = {"free_rate": free_rate, "patient": True}
+        model = fits.fit(model, names, seen, goal, steps, **kw)
         if free_rate:
             model = _scheduled(model, seen, goal, steps)
-        if decay.sizes.any():
+        if apart and decay.sizes.any():
             model = _decaying(model, decay, steps)
             names = [*names, "weight_decay"]
         off = models.distance(models.walk(model, seen, steps), run)
@@ -194,6 +201,11 @@ def _closely(
     except (NotImplementedError, ValueError, np.linalg.LinAlgError):
         return Identity(model, np.inf)
     return Identity(model, off)
+
+
+def _apart(model: Model) -> bool:
+    """Whether the decay is no part of the rule's gradient."""
+    return model.get("decay_form") != "coupled"
 
 
 def _rate(model: Model, seen: Evidence, goal: Run) -> float:

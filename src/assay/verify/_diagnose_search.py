@@ -9,14 +9,14 @@ from assay.verify import _diagnose_fit as fits
 from assay.verify import _diagnose_model as models
 from assay.verify import _diagnose_reference as references
 from assay.verify import _mistakes
-from assay.verify._diagnose_evidence import Evidence
+from assay.verify._diagnose_evidence import Evidence, Run
 from assay.verify._diagnose_model import Model
 from assay.verify._mistakes import Change
 
 AFTER = 8  # steps looked at beyond the first difference
 NEAR = 4  # and those that numbers are fitted to, in float64
 KIN = 3  # other families that are tried with a second change
-ROUGH = 0.9  # share of the entries that must agree where moments are rounded
+ROUGH = 0.98  # share of the entries that agree where float32 is rounded once more
 
 
 class Explanation(NamedTuple):
@@ -76,7 +76,7 @@ def _tried(
     model, run = reference.but(settings), seen.mine
     few, steps = first + 3, min(first + AFTER, len(run.updates))
     near = min(first + NEAR, steps) if run.noise < 1e-10 else steps
-    most = ROUGH if model.get("store") else 1.0
+    most = _share(model, run)
     allowed = references.tolerance(run, model)
     try:
         if names:
@@ -89,7 +89,22 @@ def _tried(
         return None
     if names and off <= allowed:
         model = fits.rounded(model, names, seen, run, steps)
+        if any(_as_before(n, model, reference) for n in names):
+            return None
     return Explanation(model, changes, off)
+
+
+def _share(model: Model, run: Run) -> float:
+    """Roundings of float32's noise may fall to either side."""
+    return ROUGH if model.get("store") and run.noise > 1e-10 else 1.0
+
+
+def _as_before(name: str, model: Model, reference: Model) -> bool:
+    """Whether the number that was found is the reference's: then it is no change."""
+    if model.family != reference.family:
+        return False
+    old = reference.get(name)
+    return bool(old) and abs(model.get(name) / old - 1) < 1e-5
 
 
 def _sound(tried: list[Explanation | None], seen: Evidence) -> list[Explanation]:
@@ -99,7 +114,7 @@ def _sound(tried: list[Explanation | None], seen: Evidence) -> list[Explanation]
         if one is None or not explains(one, seen):
             continue
         updates = models.walk(one.model, seen, len(seen.mine.updates))
-        most = ROUGH if one.model.get("store") else 1.0
+        most = _share(one.model, seen.mine)
         whole = one._replace(distance=models.distance(updates, seen.mine, most=most))
         if explains(whole, seen):
             found.append(whole)

@@ -59,8 +59,14 @@ WORDS: dict[tuple[str, str, Any], str] = {
     ("adam", "nesterov", "uncorrected gradient"): (
         "Nesterov's look ahead with the gradient uncorrected"
     ),
-    ("sgd", "nesterov", "plain sum"): "Nesterov's look ahead without its momentum",
-    ("sgd", "nesterov", "buffer twice"): "Nesterov's look ahead from the buffer twice",
+    **{
+        (family, "nesterov", value): f"Nesterov's look ahead {words}"
+        for family in ("sgd", "rmsprop")
+        for value, words in (
+            ("plain sum", "without its momentum"),
+            ("buffer twice", "from the buffer twice"),
+        )
+    },
     ("", "maximum", "corrected"): "the maximum of v after its bias correction",
     ("", "maximum", "raw"): "the maximum of v before its bias correction",
     ("", "maximum", ""): "without the maximum of v",
@@ -137,11 +143,21 @@ def _fits(model: Model, name: str, value: Any) -> bool:
     """Whether the switch means something here."""
     if model.family in ("sgd", "rmsprop") and name in ("nesterov", "rate_last"):
         return model.get("momentum") is not None
+    if model.family == "rmsprop" and value in ("hat", "scaled", "raw root"):
+        return bool(model.get("bias_correction"))
     return not (name == "eps_hat" and not value and model.get("eps_at"))
 
 
+def _counted(model: Model, seen: Evidence) -> bool:
+    """Whether the rule looks at its count."""
+    once = [models.walk(model.but({"count": c}), seen, 2) for c in ("", "ahead")]
+    return not np.array_equal(*once, equal_nan=True)
+
+
 def _counts(model: Model, seen: Evidence, run: Run) -> Iterator[Change]:
-    del seen, run
+    del run
+    if not _counted(model, seen):
+        return
     for kind, phrase in COUNTS.items():
         yield Change(phrase, {"count": kind})
 
@@ -151,6 +167,7 @@ def _schedules(model: Model, seen: Evidence, run: Run) -> Iterator[Change]:
     factors = model.get("schedule")
     if factors is None:
         return
+    counted = _counted(model, seen)
     # Before its first step a schedule may have any value.
     before = models.solved_schedule(model, seen, run, 1)[0]
     moved = {
@@ -160,6 +177,8 @@ def _schedules(model: Model, seen: Evidence, run: Run) -> Iterator[Change]:
     }
     for kind, (schedule, where) in moved.items():
         yield Change(f"the schedule {where}", {"schedule": schedule})
+        if not counted:
+            continue
         both = {"schedule": schedule, "count": kind}
         yield Change(f"{COUNTS[kind]}, the schedule with it", both)
 
