@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -132,15 +132,46 @@ def surface_paths(
     """
     x0, x1, y0, y1 = bounds
     xs, ys = jnp.linspace(x0, x1, 121), jnp.linspace(y0, y1, 121)
-    grid = jnp.stack(jnp.meshgrid(xs, ys), -1)
-    heights = np.asarray(jax.vmap(jax.vmap(f))(grid), np.float64)
+    heights = jax.vmap(jax.vmap(f))(jnp.stack(jnp.meshgrid(xs, ys), -1))
     figure, axes = _figure()
+    _surface(axes[0, 0], Surface(heights, bounds, paths))
+    return _write(figure, path)
+
+
+class Surface(NamedTuple):
+    """A surface over two parameters, and the ways walked on it."""
+
+    heights: Any  # (rows, columns), over y and x
+    bounds: tuple[float, float, float, float]  # x0, x1, y0, y1
+    paths: Mapping[str, Any]  # name: the points (steps, 2)
+
+
+def optimizer_paths(path: str | os.PathLike, surfaces: Mapping[str, Surface]) -> Path:
+    """One panel for each named surface, with the ways that optimizers took on it.
+
+    >>> folder = tempfile.mkdtemp()
+    >>> ways = {"down": np.array([[1.0, 1.0], [0.5, 0.5], [0.0, 0.0]])}
+    >>> bowl = Surface(np.add.outer(np.arange(-2, 3) ** 2, np.arange(-2, 3) ** 2),
+    ...                (-2.0, 2.0, -2.0, 2.0), ways)
+    >>> optimizer_paths(Path(folder, "p.png"), {"bowl": bowl}).exists()
+    True
+    """
+    figure, axes = _figure(columns=max(len(surfaces), 1))
+    for panel, (name, surface) in zip(axes[0], surfaces.items(), strict=False):
+        _surface(panel, surface)
+        panel.set_title(name)
+    return _write(figure, path)
+
+
+def _surface(axes: Any, surface: Surface) -> None:
+    heights, (x0, x1, y0, y1) = np.asarray(surface.heights, float), surface.bounds
+    rows, columns = heights.shape
+    xs, ys = np.linspace(x0, x1, columns), np.linspace(y0, y1, rows)
     # Spaced by rank: equal heights would leave the valley without a contour.
     levels = np.unique(np.quantile(heights, np.linspace(0, 1, 24)))
-    axes[0, 0].contour(xs, ys, heights, levels=levels, cmap="Greys", linewidths=0.7)
-    for name, way in paths.items():
-        way = np.asarray(way)
-        axes[0, 0].plot(*way.T, ".-", label=name, markersize=3, linewidth=1)
-    axes[0, 0].set(xlim=(x0, x1), ylim=(y0, y1), xlabel="x", ylabel="y")
-    axes[0, 0].legend(frameon=False)
-    return _write(figure, path)
+    axes.contour(xs, ys, heights, levels=levels, cmap="Greys", linewidths=0.7)
+    for name, way in surface.paths.items():
+        axes.plot(*np.asarray(way).T, ".-", label=name, markersize=3, linewidth=1)
+    axes.set(xlim=(x0, x1), ylim=(y0, y1), xlabel="x", ylabel="y")
+    if surface.paths:
+        axes.legend(frameon=False)

@@ -17,6 +17,13 @@ from assay.verify._conventions_report import (
 from assay.verify._conventions_report import conventions_summary as conventions_summary
 from assay.verify._conventions_report import conventions_table as conventions_table
 from assay.verify._conventions_row import Convention as Convention
+from assay.verify._convergence import Convergence as Convergence
+from assay.verify._convergence import Problem as Problem
+from assay.verify._convergence import convergence as convergence
+from assay.verify._convergence import logistic_regression as logistic_regression
+from assay.verify._convergence import quadratic as quadratic
+from assay.verify._convergence import rosenbrock as rosenbrock
+from assay.verify._convergence import small_network as small_network
 from assay.verify._discover import discover as discover
 from assay.verify._discover import mirrored_rooms as mirrored_rooms
 from assay.verify._discover import public_functions as public_functions
