@@ -1,5 +1,7 @@
 """The grouped form: NumPy's stack, and every leaf by itself."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +22,30 @@ def _leaves() -> Draw:
     )
 
 
-@mark(property=True, higher_order=True, ulp=0, source="numpy.stack")
+def _filled(params):
+    """The groups, entry by entry: alike leaves in the rows of one array."""
+    groups = []
+    for names in ("acd", "be", "f"):
+        group = np.empty((len(names), *params[names[0]].shape), np.float32)
+        for row, name in zip(group, names, strict=True):
+            for place in np.ndindex(row.shape):
+                row[place] = params[name][place]
+        groups.append(group if len(names) > 1 else group[0])
+    return tuple(groups)
+
+
+def _own_norms(params):
+    """Each leaf over its norm, the squares summed without a rounding."""
+
+    def leaf(x):
+        x = np.asarray(x, np.float64)
+        return x / math.sqrt(math.fsum(x.ravel() ** 2))
+
+    out = {name: leaf(x) for name, x in params.items()}
+    return out, out
+
+
+@mark(property=True, higher_order=True, ulp=0, source="numpy.stack", second=_filled)
 @given(params=_leaves())
 def group_leaves(ours, params):
     """Leaves of one shape below each other, in the order of the tree."""
@@ -29,6 +54,7 @@ def group_leaves(ours, params):
 
 
 @mark(property=True, higher_order=True, ulp=0, source="the leaves themselves")
+@mark(second=lambda params: (params, [g**2 for g in _filled(params)]))
 @given(params=_leaves())
 def ungroup_leaves(ours, params):
     """What went in comes out, and its cotangents go back where it came from."""
@@ -40,6 +66,7 @@ def ungroup_leaves(ours, params):
 
 
 @mark(property=True, higher_order=True, ulp=0, source="the grouped form itself")
+@mark(second=_filled)
 @given(params=_leaves())
 def regroup_leaves(ours, params):
     """It undoes ungrouping."""
@@ -48,6 +75,7 @@ def regroup_leaves(ours, params):
 
 
 @mark(property=True, higher_order=True, source="a loop over the leaves")
+@mark(second=_own_norms, second_source="math.fsum")
 @given(params=_leaves())
 def per_leaf(ours, params):
     """Each leaf over its own norm, grouped or not."""
