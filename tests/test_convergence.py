@@ -48,7 +48,7 @@ def test_what_diverges_or_creeps_never_arrives():
 
 
 def test_a_line_search_is_given_the_loss():
-    """L-BFGS asks for value, gradient and function; it finds Newton's least in NumPy."""
+    """L-BFGS asks for value, gradient and function, and finds Newton's least."""
     problem = verify.logistic_regression()
     report = verify.convergence(optim.lbfgs(), problems=[problem], steps=60)
     assert report.steps("mine", "logistic") <= 10
