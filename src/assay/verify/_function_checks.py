@@ -223,7 +223,8 @@ def _without_rows(s: Subject) -> str:
     try:
         got = cut.value()
     except Exception as error:
-        return f"raises {_first_line(error)}"
+        # With several arrays it is a guess which of them have rows.
+        return f"raises {_first_line(error)}" if len(s.arrays) == 1 else ""
     found = gap(got, expected, None, s.dtype)
     return "" if found.ulp <= 1 else found.note
 
