@@ -25,12 +25,12 @@ def clip_by_block_rms(threshold: Scalar) -> Transform:
     threshold = arithmetic.number(threshold)
 
     def leaf(u):
-        unit, size = _leaves.rms(u)
-        limit = arithmetic.like(threshold, size)
-        small = size <= limit / unit
-        factor = limit / jnp.where(small, 1, size)
-        clipped = jnp.where(small, u, u / unit * factor)
-        return jnp.where(jnp.isfinite(size), clipped, jnp.nan)
+        size = _leaves.rms(u)
+        limit = arithmetic.like(threshold, size.n)
+        small = size.n <= limit * size.inverse
+        factor = limit / jnp.where(small, 1, size.n)
+        clipped = jnp.where(small, u, u * size.inverse * factor)
+        return jnp.where(jnp.isfinite(size.n), clipped, jnp.nan)
 
     return stateless(lambda updates, params: arithmetic.each(leaf, updates))
 

@@ -138,8 +138,9 @@ def _latest(state, gradient, place):
     good = (state.count > 0) & (sy > eps * jnp.sqrt(ss) * jnp.sqrt(yy))
     weight = jnp.where(good, 1 / jnp.where(good, sy, 1), 0)
     s, y = jax.tree.map(lambda x: jnp.where(good, x, 0), (s, y))
-    unit, n = _leaves.norm(jax.lax.stop_gradient(gradient))
-    first = jnp.where(n * unit > 1, 1 / jnp.where(n > 0, n, 1) / unit, 1)
+    size = _leaves.norm(jax.lax.stop_gradient(gradient))
+    first = size.inverse / jnp.where(size.n > 0, size.n, 1)
+    first = jnp.where(size.n * size.unit > 1, first, 1)
     scale = jnp.where(good, sy / jnp.where(good, yy, 1), state.identity_scale)
     return _Pair(s, y, weight), jnp.where(state.count > 0, scale, first)
 
@@ -147,7 +148,7 @@ def _latest(state, gradient, place):
 def _times_inverse(memory, oldest, gradient, start):
     """P g by two passes over the pairs, the latest first and the oldest first."""
     size = memory.weight.shape[0]
-    order = (oldest + jnp.arange(size)) % size
+    order = (oldest + jnp.arange(size, dtype=jnp.int32)) % size
 
     def at(index):
         return jax.tree.map(lambda m: m[index], memory)

@@ -18,6 +18,11 @@ class Norm(NamedTuple):
     unit: Array  # () a power of two
     n: Array  # () >= float32
 
+    @property
+    def inverse(self) -> Array:
+        """1/unit, exact. Multiply by it: x/unit/n is compiled to x/(unit · n)."""
+        return 1 / self.unit
+
 
 def norm(x: Array) -> Norm:
     """√Σx² of one leaf."""

@@ -50,7 +50,7 @@ def scale_by_backtracking_linesearch(
     η is at first increase_factor times the last one, at most max_learning_rate, then
     decrease_factor times the trial before; after max_backtracking_steps of those the
     last trial is taken as it is. A trial where f is not finite is never taken: the
-    step is then 0, and the next search starts from the small η that this one reached
+    step is then 0, and the next search goes on below the η that this one reached
     (Optax's starts from 0 for ever).
 
     `update` needs value=f(p), grad=∇f(p) and value_fn=f, and hands f the extra
@@ -104,8 +104,14 @@ def scale_by_backtracking_linesearch(
             new = jnp.asarray(f(there)).astype(dtype)
             return _Search(rate, new, error_of(new, rate, value, slope), s.count + 1)
 
-        grown = arithmetic.like(grow, state.learning_rate) * state.learning_rate
-        first = jnp.minimum(grown, arithmetic.like(top, grown))
+        # A rate at which f was not finite is not to be tried again.
+        failed = jnp.isinf(state.info.decrease_error)
+        failed = failed & (state.info.num_linesearch_steps > 0)
+        rate = state.learning_rate
+        factor = jnp.where(
+            failed, arithmetic.like(shrink, rate), arithmetic.like(grow, rate)
+        )
+        first = jnp.minimum(factor * rate, arithmetic.like(top, rate))
         start = _Search(first, value, jnp.full_like(value, jnp.inf), jnp.int32(0))
         s = jax.lax.while_loop(unsatisfied, shorter, start)
         if verbose:

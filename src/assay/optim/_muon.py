@@ -46,12 +46,14 @@ def scale_by_muon(
     eps_clamp: bool = False,
     ns_dtype: DType = None,
 ) -> Transform:
-    """U p(S) Vᵀ of the momentum's U S Vᵀ, p(S) about 1: between 0.7 and 1.2.
+    """U p(S) Vᵀ of the momentum's U S Vᵀ, with p(S) about 1.
 
-    S/(‖S‖ + eps) goes ns_steps times through s ← a s + b s³ + c s⁵ (Newton-Schulz;
-    one row of ns_coeffs for all steps, or one a step), by matrix products in at least
-    float32, or in `ns_dtype`. The other starts are "spectral" (largest of S), "aol" and
-    "schatten". `adaptive` multiplies by the inner product with the momentum.
+    p(S) is within [0.68, 1.21] where S/‖S‖ >= 0.002; `muon` has a preset "dion" that
+    keeps it within [0.85, 1.15]. S/(‖S‖ + eps) goes ns_steps times through
+    s ← a s + b s³ + c s⁵ (Newton-Schulz; one row of ns_coeffs for all steps, or one a
+    step), by matrix products in at least float32, or in `ns_dtype`. The other starts
+    are "spectral" (over the largest of S), "aol" and "schatten". `adaptive` multiplies
+    by the inner product with the momentum.
 
     The momentum is Adam's, corrected for its start; without `bias_correction` it is
     Jordan's, torch's and Keras's, beta m + (1 − beta) g for Nesterov. `eps_clamp` is

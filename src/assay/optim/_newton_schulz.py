@@ -50,15 +50,19 @@ def orthogonal(
     turned = x.shape[0] > x.shape[1]
     y = x.T if turned else x
     # A power of two first, so that no square overflows or vanishes.
-    unit = _leaves.norm(y).unit
-    least = arithmetic.like(arithmetic.number(eps), y) / unit
+    inverse = _leaves.norm(y).inverse
+    least = arithmetic.like(arithmetic.number(eps), y) * inverse
     below = (lambda n, e: jnp.maximum(n, e)) if eps_clamp else (lambda n, e: n + e)
-    y = start(y / unit, least, unit, below).astype(dtype or y.dtype)
+    y = start(y * inverse, least, inverse, below).astype(dtype or y.dtype)
 
     def step(row, y):
-        a, b, c = (arithmetic.like(k, y) for k in row)
+        # Products and sums in >= float32, rounded where the next product reads them.
         square = _product(y, y.T)
-        return a * y + _product(b * square + c * _product(square, square), y)
+        a, b, c = (arithmetic.like(k, square) for k in row)
+        narrow = square.astype(y.dtype)
+        odd = b * narrow.astype(square.dtype) + c * _product(narrow, narrow)
+        new = a * y.astype(square.dtype) + _product(odd.astype(y.dtype), y)
+        return new.astype(y.dtype)
 
     if len(rows) == 1:
         y = jax.lax.fori_loop(0, steps, lambda i, y: step(rows[0], y), y)
@@ -70,35 +74,36 @@ def orthogonal(
 
 
 def _product(a: Array, b: Array) -> Array:
-    """a b, in full precision on every machine."""
-    return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
+    """a b in >= float32, in full precision on every machine."""
+    exact, dtype = jax.lax.Precision.HIGHEST, arithmetic.wide(a, b)
+    return jnp.matmul(a, b, precision=exact, preferred_element_type=dtype)
 
 
-def _frobenius(y, least, unit, below):
+def _frobenius(y, least, inverse, below):
     """y/(‖y‖ + eps): the squares of the singular values sum to 1."""
-    del unit
+    del inverse
     return _over(y, below(arithmetic.safe_sqrt(jnp.sum(y * y)), least))
 
 
-def _spectral(y, least, unit, below):
+def _spectral(y, least, inverse, below):
     """y/(σ + eps), σ the largest singular value; its derivative is u vᵀ."""
-    del unit
+    del inverse
     u, _, v = jnp.linalg.svd(jax.lax.stop_gradient(y), full_matrices=False)
     return _over(y, below(jnp.sum(u[:, 0] * _product(y, v[0])), least))
 
 
-def _aol(y, least, unit, below):
+def _aol(y, least, inverse, below):
     """Each row over the root of the sum of |yyᵀ| in it."""
     del below
     sums = jnp.abs(_product(y, y.T)).sum(1, keepdims=True)
-    return _over(y, jnp.sqrt(_at_least(sums, least / unit)))
+    return _over(y, jnp.sqrt(_at_least(sums, least * inverse)))
 
 
-def _schatten(y, least, unit, below):
+def _schatten(y, least, inverse, below):
     """y over the fourth root of the sum of fourth powers of the singular values."""
     del below
     size = arithmetic.safe_sqrt(jnp.sum(_product(y, y.T) ** 2))
-    return _over(y, jnp.sqrt(_at_least(size, least / unit)))
+    return _over(y, jnp.sqrt(_at_least(size, least * inverse)))
 
 
 def _at_least(x, floor):
@@ -112,7 +117,7 @@ def _over(y, size):
     return y / jnp.where(size == 0, 1, size)
 
 
-# Name in Optax -> (matrix in units, eps/unit, unit, how eps is used) -> start.
+# Name in Optax -> (matrix in units, eps/unit, 1/unit, how eps is used) -> start.
 STARTS = {
     "frobenius": _frobenius,
     "spectral": _spectral,

@@ -21,12 +21,12 @@ def normalize_by_update_norm(
 
     def update(updates, params):
         del params
-        unit, n = _leaves.norm(updates)
-        below = n + arithmetic.like(eps, n) / unit
+        size = _leaves.norm(updates)
+        below = size.n + arithmetic.like(eps, size.n) * size.inverse
         below = jnp.where(below == 0, 1, below)
 
         def leaf(g):
-            scaled = g / unit.astype(g.dtype) / below.astype(g.dtype)
+            scaled = g * size.inverse.astype(g.dtype) / below.astype(g.dtype)
             return arithmetic.like(factor, g) * scaled
 
         return arithmetic.each(leaf, updates)

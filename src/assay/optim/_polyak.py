@@ -45,16 +45,20 @@ def scale_by_polyak(
             todo = "Call update(updates, state, params, value=loss)."
             _check.fail(who, "value must be given", None, todo)
         unit, n = _leaves.norm(updates)
-        added = arithmetic.like(eps, n)
+        # In units where the norm is large: neither it nor its square overflows.
+        small = 1 / jnp.maximum(unit, 1)
         gap = jnp.asarray(value).astype(n.dtype) - arithmetic.like(f_min, n)
-        gap = jnp.maximum(gap, 0) if variant == "sps+" else gap
-        size = n * unit
-        some = (size * size + added > SMALLEST) & (size > 0)
-        size = jnp.where(some, size, 1)
-        # Not size²: it overflows beyond 1.8e19.
-        step = jnp.minimum(gap / size / (size + added / size), arithmetic.like(top, n))
+        gap = (jnp.maximum(gap, 0) if variant == "sps+" else gap) * small
+        below = (n * (unit * small)) ** 2 + arithmetic.like(eps, n) * small * small
+        some = below > SMALLEST
+        step = gap / jnp.where(some, below, 1)
+        step = jnp.minimum(step, arithmetic.like(top, n) / small)
         step = jnp.where(some, step, 0)
-        updates = arithmetic.each(lambda g: g * step.astype(g.dtype), updates)
+
+        def leaf(g):
+            return g * small.astype(g.dtype) * step.astype(g.dtype)
+
+        updates = arithmetic.each(leaf, updates)
         return updates, state
 
     return Transform(lambda params: EmptyState(), update)

@@ -37,11 +37,11 @@ def scale_by_trust_ratio(
         top = _leaves.at_least(_leaves.norm(jnp.asarray(p, u.dtype)), min_norm)
         below = _leaves.at_least(_leaves.norm(u), min_norm)
         some = (top.n > 0) & (below.n > 0)
-        added = arithmetic.like(eps, below.n) / below.unit
+        added = arithmetic.like(eps, below.n) * below.inverse
         ratio = top.n / jnp.where(some, below.n + added, 1)
         ratio = arithmetic.like(coefficient, ratio) * ratio
         # Each factor in its own unit: the ratio itself may overflow.
-        scaled = u / below.unit.astype(u.dtype) * ratio.astype(u.dtype)
+        scaled = u * below.inverse.astype(u.dtype) * ratio.astype(u.dtype)
         return jnp.where(some, scaled * top.unit.astype(u.dtype), u)
 
     def branch(chosen, us, ps):
