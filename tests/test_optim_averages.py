@@ -122,8 +122,8 @@ def test_absent_leaves(name):
 @pytest.mark.parametrize("name", MADE)
 def test_init_shares_no_buffer(name):
     """Donating parameters and state is safe, and the maker can be used again."""
-    params = {"w": jnp.ones(3)}
-    leaves = jax.tree.leaves((params, MADE[name](0.75).init(params)))
+    params, tx = {"w": jnp.ones(3)}, MADE[name](0.75)
+    leaves = jax.tree.leaves((params, tx.init(params), tx.init(params)))
     data = [
         jax.random.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x
         for x in leaves
