@@ -274,7 +274,7 @@ def doubles() -> list[Case]:
     add("rmsprop", words, _same("rmsprop", place="outside", decay=0.99))
     words = "eps added after", "initial_scale 1 "
     add("rmsprop", words, _same("rmsprop", place="outside", start=1.0))
-    words = "momentum of 0.9", "learning_rate 0.02"
+    words = "momentum 0.9", "learning_rate 0.02"
     add("rmsprop", words, _same("rmsprop", rate=0.02, momentum=0.9))
     words = "Nesterov's momentum", "learning_rate 0.2"
     add("sgd-momentum", words, _same("sgd-momentum", rate=0.2, look="right"))

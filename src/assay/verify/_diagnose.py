@@ -93,7 +93,7 @@ def _explained(identity: Identity, found: list[Explanation], mine, seen) -> Diag
     narrow = evidence.single(mine, seen)
     ulp = _ulp(best.model, narrow or seen)
     also = tuple(_said(f, identity) for f in found[1:] if _plain(f))[:ALSO]
-    others = "".join(f" (or, the same here, {_joined(a)})" for a in also)
+    others = f" (or, the same here, {_joined(also[0])})" if also else ""
     changes = _said(best, identity)
     return Diagnosis(
         f"matches {_with(best, rule, changes)}{others}, to {ulp:.3g} ULP "

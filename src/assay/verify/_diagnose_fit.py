@@ -1,5 +1,6 @@
 """Numbers of a model by Gauss-Newton on the logarithm of the updates."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ STARTS = {
     "lr_decay": 0.01,
 }
 BETAS = {"b1", "b2", "b3", "decay", "momentum", "beta", "rho", "dampening"}
+STEPPED = "lion", "signum"  # only signs depend on their betas: no slope to follow
+SCANNED = 24  # steps in which signs are counted
 ROUNDS = 14
 DIGITS = 4  # a number of more significant digits is not rounded
 
@@ -46,6 +49,11 @@ def fit(
     With `free_rate` every step may have a rate of its own, which `solved_schedule`
     then finds.
     """
+    if model.family in STEPPED and any(n in BETAS for n in names):
+        rest = [n for n in names if n not in BETAS]
+        kw = {"free_rate": free_rate, "patient": patient}
+        model = fit(model, rest, seen, run, steps, **kw) if rest else model
+        return _scanned(model, [n for n in names if n in BETAS], seen, run)
     start = {n: model.get(n) or STARTS.get(n, 0.1) for n in names}
     at = np.array([_inward(n, start[n]) for n in names])
     target, damping, width = run.updates[:steps], 1e-3, 1e-5
@@ -75,6 +83,42 @@ def fit(
         at = best - _step(*linear, damping)
     fitted = {n: _outward(n, x) for n, x in zip(names, best, strict=True)}
     return model.but(fitted)
+
+
+def _scanned(model: Model, names: list[str], seen: Evidence, run: Run) -> Model:
+    """The betas with the fewest wrong signs, on ever finer grids."""
+    middle = [_inward(n, model.get(n) or STARTS.get(n, 0.1)) for n in names]
+    for width in (0.0, 4.0, 1.5, 0.5, 0.15, 0.05):
+        steps = SCANNED if width > 0.2 else len(run.updates)
+        goal = np.sign(run.updates[:steps])
+        around = width * np.linspace(-1, 1, 13 if len(names) > 1 else 41)
+        axes = np.meshgrid(*(m + around for m in middle), indexing="ij")
+        points = np.stack([x.ravel() for x in axes]) if width else np.array([middle]).T
+        stack = points[..., None, None]
+        values = {n: _outward(n, x) for n, x in zip(names, stack, strict=True)}
+        u = np.sign(models.walk(model.but(values), seen, len(goal)))
+        wrong = np.mean(u != goal[:, None], axis=(0, 2, 3))
+        best = points[:, wrong == wrong.min()]
+        away = np.sum((best - best.mean(axis=1, keepdims=True)) ** 2, axis=0)
+        middle = best[:, np.argmin(away)]
+        hopeless = width and wrong.min() > 0.05 + 0.1 * width
+        if hopeless or not width and wrong.min() == 0:
+            break
+    found = {n: float(_outward(n, x)) for n, x in zip(names, middle, strict=True)}
+    model = model.but(found)
+    return model if wrong.min() > 0.03 else _nicest(model, names, seen, run)
+
+
+def _nicest(model: Model, names: list[str], seen: Evidence, run: Run) -> Model:
+    """The betas of fewest digits with which every sign is right."""
+    goal = np.sign(run.updates)
+    digits = itertools.product(range(1, DIGITS + 1), repeat=len(names))
+    for few in sorted(digits, key=sum):
+        short = {n: nice(n, model.get(n), d) for n, d in zip(names, few, strict=True)}
+        tried = model.but(short)
+        if np.array_equal(np.sign(models.walk(tried, seen, len(goal))), goal):
+            return tried
+    return model
 
 
 def rounded(

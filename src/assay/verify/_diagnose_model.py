@@ -133,6 +133,15 @@ def solved_schedule(model: Model, seen: Evidence, run: Run, steps: int) -> np.nd
     return _walk(model, seen, steps, run)[1]
 
 
+def state_names(model: Model, seen: Evidence) -> list[str]:
+    """What the rule keeps for every entry: m, v, ..."""
+    settings = WALK | {k: v for k, v in model.settings.items() if k in WALK}
+    with np.errstate(all="ignore"):
+        states = _stepper(model, settings, seen)(0, 1.0, {})[1]
+    first = next(iter(states.values()), {})
+    return [n for n, v in first.items() if np.ndim(v)]
+
+
 def distance(updates: np.ndarray, run: Run, *, most: float = 1.0) -> float:
     """The greatest distance over the entry's largest update of the last steps.
 

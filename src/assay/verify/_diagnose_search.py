@@ -118,7 +118,13 @@ def _sound(tried: list[Explanation | None], seen: Evidence) -> list[Explanation]
         whole = one._replace(distance=models.distance(updates, seen.mine, most=most))
         if explains(whole, seen):
             found.append(whole)
-    return sorted(found, key=cost)
+    return sorted(found, key=lambda f: (_rough(f, seen), cost(f)))
+
+
+def _rough(found: Explanation, seen: Evidence) -> bool:
+    """Whether some entries were left out, and are far off."""
+    updates = models.walk(found.model, seen, len(seen.mine.updates))
+    return models.distance(updates, seen.mine) > 1e3 * max(found.distance, 1e-8)
 
 
 def cost(found: Explanation) -> int:

@@ -81,7 +81,7 @@ def rmsprop(
     v = keep(decay * s.get("v", initial_scale) + (1 - decay) * g**2)
     m = keep(decay * s.get("m", 0.0) + (1 - decay) * g) if centered else 0.0
     c = 1 - decay**t if bias_correction else 1.0
-    new = {"v": v, "m": m}
+    new = {"v": v, "m": m} if centered else {"v": v}
     v_hat = v / c
     if maximum:
         top = v_hat if maximum == "corrected" else v

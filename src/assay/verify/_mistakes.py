@@ -221,13 +221,15 @@ def _weights(model: Model, seen: Evidence, run: Run) -> Iterator[Change]:
         yield Change(f"{a} and {b} swapped", swapped)
     for name in betas:
         yield Change(f"{name} and 1 − {name} exchanged", {name: 1 - model.get(name)})
-    for names in [*([n] for n in betas), betas]:
+    for names in [[n] for n in betas] + [betas] * (len(betas) > 1):
+        known = []
         for kind, round_to in ROUNDINGS.items():
             new = {n: round_to(model.get(n)) for n in names}
-            if len(names) == 1 or len(new) > 1:
-                if all(abs(v / model.get(n) - 1) > 1e-12 for n, v in new.items()):
-                    to = ", ".join(f"{v:.6g}" for v in new.values())
-                    yield Change(f"{' and '.join(names)} rounded to {kind} ({to})", new)
+            moved = [abs(v / model.get(n) - 1) > 1e-12 for n, v in new.items()]
+            if all(moved) and new not in known:
+                known.append(new)
+                to = ", ".join(f"{v:.6g}" for v in new.values())
+                yield Change(f"{' and '.join(names)} rounded to {kind} ({to})", new)
 
 
 def _cut(x: float) -> float:
@@ -312,7 +314,11 @@ def _numbers(model: Model, seen: Evidence, run: Run) -> Iterator[Change]:
 
 
 def _storage(model: Model, seen: Evidence, run: Run) -> Iterator[Change]:
-    del seen, run
+    """The state in a short format: all of it, or one of two."""
+    del run
+    names = models.state_names(model, seen)
+    if not names:
+        return
     keeps = "keep" in models.defaults(model.family)
     for dtype in ("bfloat16", "float16"):
         kept = f"the moments kept in {dtype}"
@@ -320,7 +326,7 @@ def _storage(model: Model, seen: Evidence, run: Run) -> Iterator[Change]:
         if keeps:
             used = f"{kept} and rounded before their use"
             yield Change(used, {"store": dtype, "store_before": True})
-        for part in ("m", "v"):
+        for part in names if len(names) > 1 else ():
             yield Change(f"{part} kept in {dtype}", {"store": dtype, "store_of": part})
 
 
