@@ -18,6 +18,11 @@ Train a network with a hand-written optimizer, and feed a reference optimizer th
 same gradients at every step. With no arguments: LeNet-5 on scikit-learn's handwritten
 digits, our Adam beside Optax's."""
 
+_VERIFY = """\
+Compare every public function, or those of the rooms named, with an independent
+reference; or your own optimizer or function (my_module:my_adam) with the one named
+by --against. Alone, an optimizer is held to its contract."""
+
 
 class _Parser(argparse.ArgumentParser):
     """argparse that says what is wrong in one line."""
@@ -101,8 +106,20 @@ def _add_tables(commands) -> None:
         p.add_argument("--json", action="store_true", help="for machines")
         if name != "info":
             p.add_argument("--room", action="append", help="only this (repeatable)")
+        if name == "verify":
+            p.description = _VERIFY
+            _add_comparison(p.add_argument)
         if name == "bench":
             p.add_argument("--rounds", type=_positive(int), default=7, help="(7)")
+
+
+def _add_comparison(add) -> None:
+    add("what", nargs="*", metavar="WHAT", help="rooms, or one package.module:name")
+    against = "reference: optax:adam, torch:Adam, keras:Adam, jax.nn:gelu, ..."
+    add("--against", metavar="NAME", help=against)
+    setting = "argument of both, such as learning_rate=1e-3 (repeatable)"
+    add("--set", action="append", metavar="NAME=VALUE", help=setting)
+    add("--steps", type=_positive(int), default=100, help="of an optimizer (100)")
 
 
 def _command(commands, name: str, help: str, description: str = "") -> _Parser:

@@ -12,23 +12,35 @@ from assay.cli._words import choose, dump
 def rooms_of(args: argparse.Namespace) -> tuple[str, ...]:
     """The rooms asked for, or all."""
     known = proofs.mirrored_rooms()
-    return tuple(choose("--room", room, known) for room in args.room or known)
+    asked = [choose("--room", room, known) for room in args.room or ()]
+    asked += [choose("room", room, known) for room in getattr(args, "what", ())]
+    return tuple(dict.fromkeys(asked)) or known
 
 
 def verify(args: argparse.Namespace) -> int:
+    """The rooms' tables, or one optimizer or function beside another."""
+    alone = len(args.what) == 1 and args.what[0] not in proofs.mirrored_rooms()
+    if args.against or args.set or (alone and ":" in args.what[0]):
+        from assay.cli import _compare
+
+        return _compare.compare(args)
+    return _rooms(args)
+
+
+def _rooms(args: argparse.Namespace) -> int:
     """Print the table; 1 if any function, or convention, is outside its bound."""
-    found = []
+    rooms, found = rooms_of(args), []
     note = Console(stderr=True)
     words = SpinnerColumn(), TextColumn("{task.description}")
     with Progress(
         *words, console=note, transient=True, disable=not note.is_terminal
     ) as p:
         task = p.add_task("starting")
-        for row in proofs.rows(rooms_of(args)):
+        for row in proofs.rows(rooms):
             found.append(row)
             p.update(task, description=f"{len(found)} checked: {row.room}.{row.name}")
         p.update(task, description="the conventions of the libraries")
-        alike = proofs.conventions() if "optim" in rooms_of(args) else []
+        alike = proofs.conventions() if "optim" in rooms else []
     if args.json:
         for row in found:
             print(dump(row._asdict()))

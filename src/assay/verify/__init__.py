@@ -30,6 +30,7 @@ from assay.verify._discover import public_functions as public_functions
 from assay.verify._function_checks import Check as Check
 from assay.verify._function_report import FunctionReport as FunctionReport
 from assay.verify._function_report import function as function
+from assay.verify._named import named as named
 from assay.verify._named import named_transform as named_transform
 from assay.verify._optimizer import Report as Report
 from assay.verify._optimizer import optimizer as optimizer

@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import functools
 import importlib
 import inspect
 import sys
@@ -11,10 +12,12 @@ from types import ModuleType
 from typing import Any
 
 import optax
+import optax.contrib
 
 from assay import _check, optim
 from assay.optim import Transform
 from assay.typing import ScalarOrSchedule
+from assay.verify import _adapters
 
 
 def named_transform(name: str, learning_rate: ScalarOrSchedule) -> Transform:
@@ -27,21 +30,39 @@ def named_transform(name: str, learning_rate: ScalarOrSchedule) -> Transform:
     >>> tx.update(1.0, tx.init(1.0))[0]
     -0.5
     """
-    place, colon, function = name.rpartition(":")
-    if not colon:
-        module = optim
-    else:
-        module = optax if place == "optax" else _module(name, place)
-    made = _function(name, module, function)(learning_rate)
+    made = named(name)(learning_rate)
     if not (hasattr(made, "init") and hasattr(made, "update")):
         must = f"{name} must return an (init, update) pair"
         _check.fail("optimizer", must, type(made).__name__, kind=TypeError)
     return made
 
 
+def named(name: str) -> Any:
+    """`adam` (ours), `optax:adam`, `torch:Adam`, `keras:Adam` or `package.module:name`.
+
+    A name that does not exist is answered with the nearest one.
+
+    >>> named("optax:sgd").__name__
+    'sgd'
+    """
+    place, colon, function = name.rpartition(":")
+    if place == "torch":
+        _function(name, _adapters._guest("torch", "torch_optimizer").optim, function)
+        return functools.partial(_adapters.torch_optimizer, function)
+    if place == "keras":
+        _function(name, _adapters.keras_on_jax().optimizers, function)
+        return functools.partial(_adapters.keras_optimizer, function)
+    if place == "optax" and hasattr(optax.contrib, function):
+        return getattr(optax.contrib, function)
+    if not colon:
+        return _function(name, optim, function)
+    module = optax if place == "optax" else _module(name, place)
+    return _function(name, module, function)
+
+
 def _function(name: str, module: ModuleType, function: str) -> Any:
     found = getattr(module, function, None)
-    if callable(found):
+    if callable(found) or (hasattr(found, "init") and hasattr(found, "update")):
         return found
     near = difflib.get_close_matches(function, _candidates(module), n=1, cutoff=0.5)
     prefix = name.removesuffix(function)
@@ -50,13 +71,16 @@ def _function(name: str, module: ModuleType, function: str) -> Any:
 
 
 def _candidates(module: ModuleType) -> list[str]:
-    """What could be meant: functions of a learning rate, or else every function."""
-    functions = {n: f for n, f in vars(module).items() if inspect.isfunction(f)}
-    rated = [n for n, f in functions.items() if _first(f) == "learning_rate"]
-    return rated or list(functions)
+    """What could be meant: functions of a learning rate, or else whatever is made."""
+    public = {n: f for n, f in vars(module).items() if not n.startswith("_")}
+    rated = [n for n, f in public.items() if _first(f) == "learning_rate"]
+    kinds = inspect.isfunction, inspect.isclass
+    return rated or [n for n, f in public.items() if any(k(f) for k in kinds)]
 
 
 def _first(function: Any) -> str:
+    if not inspect.isfunction(function):
+        return ""
     return next(iter(inspect.signature(function).parameters), "")
 
 

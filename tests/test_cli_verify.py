@@ -1,0 +1,175 @@
+"""`assay verify mine --against theirs`: the report, the status, and kind answers."""
+
+import contextlib
+import io
+import json
+
+import numpy as np
+import pytest
+
+from assay import verify
+from assay.cli import main
+
+MINE = """
+import jax
+import jax.numpy as jnp
+
+from assay import optim
+
+
+def my_adam(learning_rate, b1=0.9, b2=0.999, eps=1e-8):
+    return optim.adam(learning_rate, b1, b2, eps)
+
+
+def doubled(learning_rate):
+    return optim.sgd(2 * learning_rate)
+
+
+def forgetful(learning_rate):
+    return optim.Transform(lambda p: p, lambda g, state, p=None: (g, state))
+
+
+ready = optim.sgd(0.5)
+
+
+def my_tanh(x):
+    return jnp.tanh(x)
+
+
+def flat(x):
+    return 0.99 * jnp.tanh(x)
+
+
+def broken(learning_rate):
+    raise RuntimeError("out of order")
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A working directory with the user's module in it."""
+    (tmp_path / "my_rules.py").write_text(MINE)
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*words):
+    """(status, standard output)."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        status = main(["verify", *words])
+    return status, out.getvalue()
+
+
+def complaint(capsys, *words):
+    """The one line on standard error of a command that must end with status 2."""
+    assert main(["verify", *words]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "Traceback" not in err, err
+    return err.strip()
+
+
+def test_mine_beside_optax(here):
+    """A table in 80 columns, status 0; the settings reach both."""
+    against = "--against", "optax:adam", "--steps", "3"
+    status, out = run("my_rules:my_adam", *against, "--set", "learning_rate=0.1")
+    assert status == 0 and "matches the reference over 3 steps" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """The comparison on one leaf, without the search for the reason: quick."""
+    asked = {}
+
+    def compared(mine, reference, **options):
+        asked.update(options)
+        tree = {"w": np.ones(3, np.float32)}
+        return compare(mine, reference, params=tree, diagnose=False, **options)
+
+    compare = verify.optimizer
+    monkeypatch.setattr(verify, "optimizer", compared)
+    return asked
+
+
+def test_a_difference_is_status_1_and_json(here, small):
+    """One JSON object: verdict, first step, leaf and field."""
+    words = "my_rules:doubled", "--against", "optax:sgd", "--set", "learning_rate=1e-2"
+    status, out = run(*words, "--steps", "2", "--json")
+    found = json.loads(out)
+    assert status == 1 and not found["matches"] and small == {"steps": 2}
+    assert found["first"]["step"] == 1 and found["first"]["field"] == "updates"
+    assert found["first"]["relative"] == pytest.approx(1, rel=1e-3)
+
+
+def test_a_finished_pair_is_compared_as_it_is(here, small):
+    """No argument is asked of what takes none; the reference's rate is set alone."""
+    words = "my_rules:ready", "--against", "sgd", "--set", "learning_rate=0.5"
+    assert run(*words, "--steps", "2")[0] == 0
+
+
+def test_alone_an_optimizer_is_held_to_its_contract(here):
+    """Status 0 where all is kept, 1 with the broken clause."""
+    status, out = run("my_rules:ready")
+    assert status == 0 and "keeps all" in out
+    status, out = run("my_rules:forgetful", "--json")
+    broken = [c for c in json.loads(out)["clauses"] if c["verdict"] == "broken"]
+    assert status == 1
+    assert broken[0]["name"] == "state shares no buffer with the parameters"
+
+
+def test_functions_are_compared_too(here):
+    """What makes no optimizer is a function of arrays."""
+    status, out = run("my_rules:my_tanh", "--against", "jax.numpy:tanh")
+    assert status == 0 and "values, ULP" in out
+    status, out = run("my_rules:flat", "--against", "jax.numpy:tanh", "--json")
+    assert status == 1 and not json.loads(out)["matches"]
+
+
+def test_torch_takes_our_words(here, small):
+    """learning_rate, b1 and b2 reach torch as lr and betas."""
+    pytest.importorskip("torch")
+    from assay.cli import _compare
+
+    words = {"learning_rate": 0.1, "b1": 0.8, "eps": 1e-4}
+    assert _compare._translated(words, "torch") == {
+        "lr": 0.1,
+        "betas": (0.8, 0.999),
+        "eps": 1e-4,
+    }
+    against = "--against", "torch:SGD", "--set", "learning_rate=0.25", "--steps", "2"
+    assert run("sgd", *against)[0] == 0
+
+
+MISTAKES = {
+    ("my_rules:my_adm", "--against", "optax:adam"): "mean 'my_rules:my_adam'?",
+    ("my_rules:my_adam", "--against", "optax:adm"): "--against: optax must have it",
+    ("a:b", "c:d", "--against", "optax:adam"): "one optimizer or function",
+    ("my_rule:my_adam", "--against", "optax:adam"): "there must be a module my_rule",
+    ("my_rules:my_adam", "--against", "optax:adam", "--set", "b_1=0.8"): (
+        "--set: my_rules:my_adam has no 'b_1'. Did you mean 'b1'?"
+    ),
+    ("my_rules:my_adam", "--against", "optax:adam", "--set", "b1"): (
+        "--set: write name=value; got 'b1'."
+    ),
+    ("my_rules:my_tanh",): "name its reference with --against",
+    ("my_rules:my_adam", "--against", "jax.numpy:tanh"): "the other is not",
+    ("my_rules:broken",): "my_rules:broken: out of order",
+    ("my_rules:ready", "--room", "optim"): "one optimizer or function",
+    ("optm",): "room: no 'optm'. Did you mean 'optim'?",
+}
+
+
+@pytest.mark.parametrize("words", MISTAKES, ids=" ".join)
+def test_a_mistake_gets_one_line_and_status_2(words, here, capsys):
+    """What is wrong, and where a name is near, the name that was meant."""
+    assert MISTAKES[words] in complaint(capsys, *words)
+
+
+def test_rooms_are_named_without_an_option(monkeypatch):
+    """`assay verify costs optim`: those rooms, once each."""
+    asked = []
+    row = verify.Row("costs", "a", "formula", 0.0, 0.0, None, True)
+    monkeypatch.setattr(
+        verify, "rows", lambda rooms: asked.append(rooms) or iter([row])
+    )
+    assert run("costs", "--room", "costs")[0] == 0
+    assert asked == [("costs",)]
