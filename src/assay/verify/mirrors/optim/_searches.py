@@ -205,7 +205,7 @@ def _newton(memory_size=10):
 _ZOOM = {"max_linesearch_steps": 20, "initial_guess_strategy": "one"}
 _ZOOM |= {"curv_rtol": 0.05, "approx_dec_rtol": None}
 _BACK = {"max_backtracking_steps": 30}
-_SHORT = {"rows": True, "ulp": 200, "why": "differences of f in float32"}
+_SHORT = {"rows": True, "ulp": 100, "why": "differences of f in float32"}
 
 scale_by_lbfgs = against(
     optax.scale_by_lbfgs,
@@ -213,7 +213,7 @@ scale_by_lbfgs = against(
     [{}, {"memory_size": 3}, {"scale_init_precond": False}],
     second=_dense,
     rows=True,
-    ulp=400,
+    ulp=24,
     why="differences of gradients in float32",
 )
 lbfgs = against(
