@@ -39,7 +39,8 @@ def scale_by_lion(
 
     Chen et al. 2023, arXiv:2302.06675.
     """
-    who, b = "scale_by_lion", arithmetic.number(b1)
+    who = "scale_by_lion"
+    b, after = _weight_after(arithmetic.number(b1), arithmetic.number(b2))
     steep = arithmetic.number(smooth_beta)
     shapes = {
         "hard": jnp.sign,
@@ -60,10 +61,21 @@ def scale_by_lion(
         del params, extra
         count = arithmetic.increment(state.count)
         mu = arithmetic.ema(who, updates, state.mu, b2)
-        updates = arithmetic.each(leaf, updates, state.mu)
+        updates = arithmetic.each(leaf, updates, mu if after else state.mu)
         return updates, ScaleByLionState(count, arithmetic.cast_like(mu, state.mu))
 
     return Transform(init, update)
+
+
+def _weight_after(b1: Scalar, b2: Scalar) -> tuple[Scalar, bool]:
+    """(b, True): c = b m + (1−b) g with m the mean after this step, b = b1/b2.
+
+    The mean before it is then read once only, and XLA overwrites it; else it makes a
+    copy first, which costs more than all the rest. (b1, False) where numbers are traced
+    or the weight of g would be negative: m is the mean before.
+    """
+    known = isinstance(b1, (int, float)) and isinstance(b2, (int, float))
+    return (b1 / b2, True) if known and 0 <= b1 <= b2 and b2 > 0 else (b1, False)
 
 
 def lion(
