@@ -37,14 +37,14 @@ def judged(case: Case, *, prove: bool = True) -> Result:
     found = diagnose(mine, reference)
     seconds = time.perf_counter() - start
     said = [found.changes, *found.also]
-    named = found.explained and any(_says(changes, case.words) for changes in said)
+    named = found.explained and any(says(changes, case.words) for changes in said)
     caught = bool(case.words)
     if prove:
         caught = not optimizer(mine, reference, steps=60).matches
     return Result(case, caught, named, seconds, found.sentence)
 
 
-def _says(changes: tuple[str, ...], words: tuple[str, ...]) -> bool:
+def says(changes: tuple[str, ...], words: tuple[str, ...]) -> bool:
     """Whether each word is that of one change, and there is no other."""
     if len(changes) != len(words):
         return False

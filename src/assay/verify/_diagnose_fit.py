@@ -22,7 +22,7 @@ STARTS = {
 }
 BETAS = {"b1", "b2", "b3", "decay", "momentum", "beta", "rho", "dampening"}
 STEPPED = "lion", "signum"  # only signs depend on their betas: no slope to follow
-SCANNED = 24  # steps in which signs are counted
+SCANNED = 24, 100  # steps in which signs are counted, for one beta and for two
 ROUNDS = 14
 DIGITS = 4  # a number of more significant digits is not rounded
 
@@ -89,8 +89,8 @@ def _scanned(model: Model, names: list[str], seen: Evidence, run: Run) -> Model:
     """The betas with the fewest wrong signs, on ever finer grids."""
     middle = [_inward(n, model.get(n) or STARTS.get(n, 0.1)) for n in names]
     for width in (0.0, 4.0, 1.5, 0.5, 0.15, 0.05):
-        steps = SCANNED if width > 0.2 else len(run.updates)
-        goal = np.sign(run.updates[:steps])
+        steps = SCANNED[len(names) > 1] if width > 0.2 else len(run.updates)
+        goal = _signs(run, steps)
         around = width * np.linspace(-1, 1, 13 if len(names) > 1 else 41)
         axes = np.meshgrid(*(m + around for m in middle), indexing="ij")
         points = np.stack([x.ravel() for x in axes]) if width else np.array([middle]).T
@@ -109,9 +109,15 @@ def _scanned(model: Model, names: list[str], seen: Evidence, run: Run) -> Model:
     return model if wrong.min() > 0.03 else _nicest(model, names, seen, run)
 
 
+def _signs(run: Run, steps: int) -> np.ndarray:
+    """Signs of updates; what is left where a decay was taken off has none."""
+    u = run.updates[:steps]
+    return np.sign(u) * (np.abs(u) > 1e-6 * run.peaks[:steps])
+
+
 def _nicest(model: Model, names: list[str], seen: Evidence, run: Run) -> Model:
     """The betas of fewest digits with which every sign is right."""
-    goal = np.sign(run.updates)
+    goal = _signs(run, len(run.updates))
     digits = itertools.product(range(1, DIGITS + 1), repeat=len(names))
     for few in sorted(digits, key=sum):
         short = {n: nice(n, model.get(n), d) for n, d in zip(names, few, strict=True)}
