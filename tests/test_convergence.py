@@ -26,13 +26,19 @@ def test_gradient_descent_needs_the_steps_of_the_closed_form():
     assert run.points.shape == (1001, 2) and run.losses.shape == (1001,)
 
 
-def test_every_standard_problem_is_solved_and_ours_goes_as_optax():
-    """Adam reaches every target; Optax's in as many steps but for rounding."""
+def test_every_standard_problem_is_solved():
+    """Adam reaches every target."""
+    found = verify.convergence(optim.adam(0.1))
+    assert list(found.as_dict()["mine"]) == [p.name for p in _convergence.standard()]
+    assert None not in found.as_dict()["mine"].values()
+
+
+def test_ours_goes_as_optax():
+    """In as many steps on the way to XOR, but for rounding."""
     both = {"ours": optim.adam(0.1), "theirs": optax.adam(0.1)}
-    found = verify.convergence(both).as_dict()
-    assert list(found["ours"]) == [p.name for p in _convergence.standard()]
-    for problem, steps in found["ours"].items():
-        assert steps is not None and abs(steps - found["theirs"][problem]) <= 3
+    found = verify.convergence(both, problems=[verify.small_network()], steps=50)
+    assert 10 < found.steps("ours", "network") < 40
+    assert abs(found.steps("ours", "network") - found.steps("theirs", "network")) <= 1
 
 
 def test_what_diverges_or_creeps_never_arrives():

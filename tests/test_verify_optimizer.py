@@ -1,6 +1,7 @@
 """The prover of optimizers: right ones pass, wrong ones are named by step and leaf."""
 
 import json
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import jax
@@ -10,7 +11,8 @@ import optax
 import pytest
 
 from assay import optim
-from assay.verify import _named, _optimizer, _record, _shadow
+from assay.verify import _diagnose, _named, _optimizer, _record, _shadow, _walk, rules
+from assay.verify.rules import _rule
 
 STEPS = 30  # enough for every mutant below; the default is 100
 SMALL = {"kernel": np.ones((2, 3), np.float32), "scale": np.float32(0.5)}
@@ -142,6 +144,117 @@ def test_the_report_prints_and_serialises():
     assert "step 1, conv/kernel" in str(bad)
     first = json.loads(json.dumps(bad.as_dict()))["streams"]["noise"]["apart"]["first"]
     assert first["relative"] == pytest.approx(1, rel=1e-4)
+
+
+def test_a_small_error_shows_in_float64_alone():
+    """A rate 1e-5 off is within float32's tolerance, and 10 million ULP of float64."""
+    report = walk(optim.adam(1.00001e-3), optax.adam(1e-3), steps=2)
+    assert (report.first.step, report.first.field) == (1, "float64")
+    assert report.first.apart.first is None
+    assert report.first.relative == pytest.approx(1e-5, rel=1e-3)
+    with pytest.raises(AssertionError, match="float64.* where 1e-12 is allowed"):
+        report.check()
+
+
+def test_who_computes_in_float32_is_told_so():
+    """No false alarm: float32 inside, or a hyper-parameter rounded to it."""
+
+    def single(tx):
+        def update(g, state, p=None):
+            u, state = tx.update(jax.tree.map(lambda x: x.astype("f4"), g), state, p)
+            return jax.tree.map(lambda a, b: a.astype(b.dtype), u, g), state
+
+        return optim.Transform(tx.init, update)
+
+    inside = walk(single(optax.sgd(0.1)), optax.sgd(0.1), steps=3)
+    rounded = walk(optim.sgd(np.float32(0.1)), optax.sgd(0.1), steps=3)
+    for report, who in ((inside, "mine computes"), (rounded, "or a number in it,")):
+        assert report.matches and who in report.sentence
+        assert 1e-12 < max(s.double.lately for s in report.streams) < 1e-6
+    exact = walk(optim.sgd(0.1), optax.sgd(0.1), steps=3)
+    assert not exact.notes and max(s.double.lately for s in exact.streams) < 1e-12
+
+
+def test_states_of_one_meaning_are_compared():
+    """mu, nu and count by name; a count that starts at one is said, and no verdict."""
+    report = walk(handwritten(), optax.adam(1e-3), steps=3)
+    assert set(report.streams[0].state) == {"count", "mu", "nu"}
+    assert max(d.lately for d in report.streams[0].state.values()) < 1e-6
+
+    def ahead(tx):
+        def update(g, state, p=None):
+            u, new = tx.update(g, state._replace(count=state.count - 1), p)
+            return u, new._replace(count=new.count + 1)
+
+        def init(p):
+            return tx.init(p)._replace(count=jnp.array(1))
+
+        return optim.Transform(init, update)
+
+    other = walk(ahead(handwritten()), optax.adam(1e-3), steps=3)
+    assert other.matches and "the state differs in count" in other.sentence
+    assert other.streams[0].state_parting.step == 1
+    wrong = walk(handwritten(b2=0.996), optax.adam(1e-3), steps=3)
+    assert wrong.first.step == 2 and "nu of the state from step 1" in wrong.sentence
+
+
+def test_the_growth_of_a_difference():
+    """A rate 1 % off is 1 % of the way off at every step; rounding grows slowly."""
+    wrong = walk(optim.sgd(0.101), optax.sgd(0.1), steps=12)
+    noise, zeros = (s for s in wrong.streams if s.name in ("noise", "zeros"))
+    assert noise.growth == pytest.approx({1: 0.01, 10: 0.01, 12: 0.01}, rel=1e-3)
+    assert zeros.growth == {1: 0, 10: 0, 12: 0}
+    right = walk(optim.sgd(0.1), optax.sgd(0.1), steps=12)
+    assert 0 < right.streams[0].growth[1] <= right.streams[0].growth[12] < 1e-6
+
+
+def test_a_pair_in_numpy_walks_as_it_is():
+    """What cannot be traced is called step by step; so is what branches in Python."""
+    numpy = _rule.transform(rules.adam, 1e-3)
+    assert not _walk.compiled(numpy, SMALL).traced
+    walk(optim.adam(1e-3), numpy, steps=3).check()
+    walk(numpy, optax.adam(1e-3), steps=3).check()
+    assert not walk(numpy, optax.adam(2e-3), steps=3).matches
+
+
+def test_what_a_parameter_rounds_off_its_update_is_no_difference(monkeypatch):
+    """torch and Keras give parameters: p + u − p has an ULP of p, not of u."""
+
+    def update(g, state, p=None):
+        u, state = optax.sgd(1e-4).update(g, state, p)
+        return jax.tree.map(lambda a, b: (a + b) - b, u, p), state
+
+    rounding = optim.Transform(optax.sgd(1e-4).init, update)
+    assert not walk(rounding, optax.sgd(1e-4), steps=5).matches
+    monkeypatch.setattr(update, "__module__", "assay.verify._adapters")
+    walk(rounding, optax.sgd(1e-4), steps=5).check()
+    double = optim.Transform(rounding.init, lambda g, s, p=None: update(g, s, p))
+    double.update.__module__ = update.__module__
+    assert not walk(double, optax.sgd(1.1e-4), steps=5).matches
+
+
+def test_mixed_dtypes_that_somebody_cannot_take_are_told():
+    """An optimizer that needs entries is compared on the others, and it is said."""
+    tx = optim.Transform(
+        optax.sgd(0.1).init,
+        lambda g, s, p=None: (jax.tree.map(lambda x: x / jnp.max(x), g), s),
+    )
+    report = _optimizer.optimizer(tx, tx, steps=1)
+    assert report.matches and "mixed dtypes not compared (ValueError" in str(report)
+
+
+def test_the_reason_is_part_of_the_verdict(monkeypatch):
+    """The sentence of the diagnosis; a search that fails leaves the difference."""
+    wrong = optim.sgd(0.2), optax.sgd(0.1)
+    found = SimpleNamespace(sentence="matches sgd at twice the rate")
+    monkeypatch.setattr(_diagnose, "diagnose", lambda *a, **k: found)
+    report = _optimizer.optimizer(*wrong, params=SMALL, steps=1)
+    with pytest.raises(AssertionError, match="; matches sgd at twice the rate$"):
+        report.check()
+    assert report.as_dict()["diagnosis"] == found.sentence
+    monkeypatch.setattr(_diagnose, "diagnose", lambda *a, **k: 1 / 0)
+    report = _optimizer.optimizer(*wrong, params=SMALL, steps=1)
+    assert "the search for the reason failed (ZeroDivisionError" in report.diagnosis
 
 
 def test_my_own_parameters_in_my_own_precision():

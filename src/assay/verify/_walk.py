@@ -49,10 +49,9 @@ def walker(mine: Transform, reference: Transform, params: PyTree) -> Walker:
         states = mine.init(params), reference.init(params)
     fields = _fields.shared(*states, params)
     ours, theirs = compiled(mine, params), compiled(reference, params)
-    whole = ours.traced and theirs.traced
     single = _single(ours.update, theirs.update)
-    beside = _beside(ours.update, theirs.update, fields, whole)
-    if whole:
+    beside = _beside(ours.update, theirs.update)
+    if ours.traced and theirs.traced:
         single, beside = jax.jit(single), jax.jit(beside)
 
     def run(kind: str, steps: int) -> np.ndarray:
@@ -60,9 +59,11 @@ def walker(mine: Transform, reference: Transform, params: PyTree) -> Walker:
         for g in _streams.gradients(kind, params, steps):
             with _record.relaxed():
                 u, r, m, s, following = single(g, both.mine, both.theirs, p)
-            both = both._replace(mine=m, theirs=s)
             with jax.enable_x64(True), _record.relaxed():
-                both, gaps = beside(g, p, u, r, both)
+                fine, true, d, t = beside(g, p, both.mine64, both.true)
+                states = [_chosen(fields, x, k) for k, x in enumerate((m, s, d, t))]
+                moved, gaps = _measured(both.moved, (u, r, fine, true), states)
+            both = _Both(m, s, d, t, moved)
             out.append(gaps)
             p = following
         return np.stack(jax.device_get(out)).astype(np.float64)
@@ -111,31 +112,34 @@ def _single(mine: Callable, reference: Callable) -> Callable:
     return step
 
 
-def _beside(mine: Callable, reference: Callable, fields: list, whole: bool) -> Callable:
-    """One step of both in float64, and how far all four results are apart."""
-    compare = _compare if whole else jax.jit(_compare)
-    add = _add if whole else jax.jit(_add)
+def _beside(mine: Callable, reference: Callable) -> Callable:
+    """One step of both in float64, at the same parameters."""
 
-    def step(g, p, u, r, both: _Both):
+    def step(g, p, ours, rule):
         g, p = double(g), double(p)
-        fine, mine64 = mine(g, both.mine64, p)
-        true, rule = reference(g, both.true, p)
-        moved = add(both.moved, (u, r, fine, true))
-        new = _Both(both.mine, both.theirs, mine64, rule, moved)
-        places = [
-            [k for f in fields for k in getattr(f, n)] for n in ("mine", "theirs")
-        ]
-        states = [
-            [jax.tree.leaves(state)[k] for k in places[side]]
-            for state, side in zip(new[:4], (0, 1, 0, 1), strict=True)
-        ]
-        updates = [_record.leaves(x) for x in (u, r, fine, true)]
-        sums = [_record.leaves(x) for x in moved]
-        return new, compare(
-            *(list(x + y + z) for x, y, z in zip(updates, sums, states, strict=True))
-        )
+        fine, ours = mine(g, ours, p)
+        true, rule = reference(g, rule, p)
+        return fine, true, ours, rule
 
     return step
+
+
+def _chosen(fields: list, state: Any, side: int) -> list:
+    """The leaves of a state that are compared; every other state is of mine."""
+    leaves = jax.tree.leaves(state)
+    return [leaves[k] for f in fields for k in (f.theirs if side % 2 else f.mine)]
+
+
+@jax.jit
+def _measured(moved: tuple, updates: tuple, states: list) -> tuple[tuple, Array]:
+    """The sums after one more step, and how far all four are apart in everything.
+
+    Compiled once for all optimizers on the same parameters.
+    """
+    moved = _add(moved, updates)
+    sides = zip(updates, moved, states, strict=True)
+    blocks = [[*_record.leaves(u), *_record.leaves(m), *s] for u, m, s in sides]
+    return moved, _compare(*blocks)
 
 
 def _start(mine: Transform, reference: Transform, params: PyTree) -> _Both:
