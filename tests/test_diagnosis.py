@@ -231,3 +231,13 @@ def test_layerwise_rules_are_walked_leaf_by_leaf():
     u = models.walk(models.Model("lamb", {"learning_rate": 0.1}), seen, 3)
     assert models.distance(u, seen.reference) < 1e-12
     assert jnp.shape(u) == (3, 9, seen.layout.width)
+
+
+def test_moments_in_the_parameters_dtype_are_named():
+    """Right in float64, and lost in bfloat16: Optax's state is of that dtype."""
+    params = {"w": jnp.ones((2, 3), jnp.bfloat16)}
+    found = diagnose(ADAM, ADAM, params=params, steps=STEPS)
+    assert found.changes == ("the moments kept in bfloat16",)
+    assert "but for bfloat16 parameters it differs with the moments" in found.sentence
+    ours = diagnose(optim.adam(1e-3), ADAM, params=params, steps=STEPS)
+    assert not ours.changes and "bfloat16" not in ours.sentence

@@ -10,6 +10,7 @@ from assay.optim import Transform
 from assay.typing import PyTree
 from assay.verify import _diagnose_evidence as evidence
 from assay.verify import _diagnose_model as models
+from assay.verify import _diagnose_precision as precision
 from assay.verify import _diagnose_reference as references
 from assay.verify import _diagnose_search as search
 from assay.verify import _mistakes
@@ -67,7 +68,11 @@ def diagnose(
     found = search.explanations(identity.model, seen)
     if not found or not search.explains(found[0], seen):
         return _unexplained(identity, found, steps)
-    return _explained(identity, found, mine, seen)
+    diagnosis = _explained(identity, found, mine, seen)
+    if not diagnosis.changes:
+        short = precision.lost(mine, found[0].model, seen, params)
+        diagnosis = _lost(diagnosis, short)
+    return diagnosis
 
 
 @lru_cache(maxsize=8)
@@ -90,7 +95,7 @@ def _explained(identity: Identity, found: list[Explanation], mine, seen) -> Diag
     best, rule = found[0], identity.model
     # The last step was only there to know the next value of a schedule.
     steps = len(seen.mine.updates) - 1
-    narrow = evidence.single(mine, seen)
+    narrow = evidence.narrow(mine, seen, np.float32)
     ulp = _ulp(best.model, narrow or seen)
     also = tuple(_said(f, identity) for f in found[1:] if _plain(f))[:ALSO]
     others = f" (or, the same here, {_joined(also[0])})" if also else ""
@@ -106,6 +111,16 @@ def _explained(identity: Identity, found: list[Explanation], mine, seen) -> Diag
         ulp,
         steps,
     )
+
+
+def _lost(diagnosis: Diagnosis, short: tuple[str, str]) -> Diagnosis:
+    """The same with what is lost in the dtype of the user's parameters."""
+    dtype, change = short
+    if not dtype:
+        return diagnosis
+    more = f" with {change}" if change else ", by more than its roundings"
+    sentence = f"{diagnosis.sentence}; but for {dtype} parameters it differs{more}"
+    return diagnosis._replace(sentence=sentence, changes=(change,) if change else ())
 
 
 def _unexplained(identity: Identity, found: list[Explanation], steps: int) -> Diagnosis:

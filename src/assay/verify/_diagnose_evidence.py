@@ -103,11 +103,11 @@ def together(mine: Transform, seen: Evidence) -> Evidence:
     return Evidence(seen.gradients[:n], params, ours, theirs, seen.layout)
 
 
-def single(mine: Transform, seen: Evidence) -> Evidence | None:
-    """Mine in float32 on the same, rounded to float32; None if it will not run."""
-    g, p = (x.astype(np.float32).astype(float) for x in (seen.gradients, seen.params))
+def narrow(mine: Transform, seen: Evidence, dtype: Any) -> Evidence | None:
+    """Mine on the same rounded to float32 or less; None if it will not run."""
+    g, p = (x.astype(dtype).astype(float) for x in (seen.gradients, seen.params))
     try:
-        ours, _ = run(mine, seen.layout, g, p, np.float32)
+        ours, _ = run(mine, seen.layout, g, p, dtype)
     except Exception:  # whatever a user's code may raise
         return None
     if len(ours.updates) < len(g):
