@@ -48,7 +48,7 @@ def broken(learning_rate):
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """A working directory with the user's module in it."""
-    (tmp_path / "my_rules.py").write_text(MINE)
+    (tmp_path / "own_rules.py").write_text(MINE)
     monkeypatch.chdir(tmp_path)
 
 
@@ -85,14 +85,14 @@ def small(monkeypatch):
 def test_mine_beside_optax(here, small):
     """A table in 80 columns, status 0; the settings reach both."""
     against = "--against", "optax:adam", "--steps", "3"
-    status, out = run("my_rules:my_adam", *against, "--set", "b1=0.8")
+    status, out = run("own_rules:my_adam", *against, "--set", "b1=0.8")
     assert status == 0 and "matches the reference over 3 steps" in out
     assert max(map(len, out.splitlines())) <= 80
 
 
 def test_a_difference_is_status_1_and_json(here, small):
     """One JSON object: verdict, first step, leaf and field."""
-    words = "my_rules:doubled", "--against", "optax:sgd", "--set", "learning_rate=1e-2"
+    words = "own_rules:doubled", "--against", "optax:sgd", "--set", "learning_rate=1e-2"
     status, out = run(*words, "--steps", "2", "--json")
     found = json.loads(out)
     assert status == 1 and not found["matches"] and small == {"steps": 2}
@@ -102,15 +102,15 @@ def test_a_difference_is_status_1_and_json(here, small):
 
 def test_a_finished_pair_is_compared_as_it_is(here, small):
     """No argument is asked of what takes none; the reference's rate is set alone."""
-    words = "my_rules:ready", "--against", "sgd", "--set", "learning_rate=0.5"
+    words = "own_rules:ready", "--against", "sgd", "--set", "learning_rate=0.5"
     assert run(*words, "--steps", "2")[0] == 0
 
 
 def test_alone_an_optimizer_is_held_to_its_contract(here):
     """Status 0 where all is kept, 1 with the broken clause."""
-    status, out = run("my_rules:ready")
+    status, out = run("own_rules:ready")
     assert status == 0 and "keeps all" in out
-    status, out = run("my_rules:forgetful", "--json")
+    status, out = run("own_rules:forgetful", "--json")
     broken = [c for c in json.loads(out)["clauses"] if c["verdict"] == "broken"]
     assert status == 1
     assert broken[0]["name"] == "state shares no buffer with the parameters"
@@ -118,9 +118,9 @@ def test_alone_an_optimizer_is_held_to_its_contract(here):
 
 def test_functions_are_compared_too(here):
     """What makes no optimizer is a function of arrays."""
-    status, out = run("my_rules:my_tanh", "--against", "jax.numpy:tanh")
+    status, out = run("own_rules:my_tanh", "--against", "jax.numpy:tanh")
     assert status == 0 and "values, ULP" in out
-    status, out = run("my_rules:flat", "--against", "jax.numpy:tanh", "--json")
+    status, out = run("own_rules:flat", "--against", "jax.numpy:tanh", "--json")
     assert status == 1 and not json.loads(out)["matches"]
 
 
@@ -140,20 +140,20 @@ def test_torch_takes_our_words(here, small):
 
 
 MISTAKES = {
-    ("my_rules:my_adm", "--against", "optax:adam"): "mean 'my_rules:my_adam'?",
-    ("my_rules:my_adam", "--against", "optax:adm"): "--against: optax must have it",
+    ("own_rules:my_adm", "--against", "optax:adam"): "mean 'own_rules:my_adam'?",
+    ("own_rules:my_adam", "--against", "optax:adm"): "--against: optax must have it",
     ("a:b", "c:d", "--against", "optax:adam"): "one optimizer or function",
-    ("my_rule:my_adam", "--against", "optax:adam"): "there must be a module my_rule",
-    ("my_rules:my_adam", "--against", "optax:adam", "--set", "b_1=0.8"): (
-        "--set: my_rules:my_adam has no 'b_1'. Did you mean 'b1'?"
+    ("own_rule:my_adam", "--against", "optax:adam"): "there must be a module own_rule",
+    ("own_rules:my_adam", "--against", "optax:adam", "--set", "b_1=0.8"): (
+        "--set: own_rules:my_adam has no 'b_1'. Did you mean 'b1'?"
     ),
-    ("my_rules:my_adam", "--against", "optax:adam", "--set", "b1"): (
+    ("own_rules:my_adam", "--against", "optax:adam", "--set", "b1"): (
         "--set: write name=value; got 'b1'."
     ),
-    ("my_rules:my_tanh",): "name its reference with --against",
-    ("my_rules:my_adam", "--against", "jax.numpy:tanh"): "the other is not",
-    ("my_rules:broken",): "my_rules:broken: out of order",
-    ("my_rules:ready", "--room", "optim"): "one optimizer or function",
+    ("own_rules:my_tanh",): "name its reference with --against",
+    ("own_rules:my_adam", "--against", "jax.numpy:tanh"): "the other is not",
+    ("own_rules:broken",): "own_rules:broken: out of order",
+    ("own_rules:ready", "--room", "optim"): "one optimizer or function",
     ("optm",): "room: no 'optm'. Did you mean 'optim'?",
 }
 

@@ -134,8 +134,8 @@ def test_the_report_prints_and_serialises():
     good = _optimizer.optimizer(optim.adam(1e-3), optax.adam(1e-3), steps=3)
     text = str(good)
     assert "matches the reference" in text and "bursts" in text
-    *single, mixed = good.streams
-    assert max(s.mine.lately for s in single) < 1e-6 and mixed.name == "mixed dtypes"
+    *single, half = good.streams
+    assert max(s.mine.lately for s in single) < 1e-6 and half.name == "half precision"
     assert max(map(len, text.splitlines())) <= 80
     machine = json.loads(json.dumps(good.as_dict()))
     assert machine["matches"] and machine["streams"]["noise"]["mine"]["relative"] < 1e-6
@@ -241,6 +241,15 @@ def test_mixed_dtypes_that_somebody_cannot_take_are_told():
     )
     report = _optimizer.optimizer(tx, tx, steps=1)
     assert report.matches and "mixed dtypes not compared (ValueError" in str(report)
+
+
+def test_half_precision_is_told_and_not_judged():
+    """b2 = 0.999 is 1 in bfloat16; whoever passes such parameters is judged by them."""
+    report = _optimizer.optimizer(handwritten(), optax.adam(1e-3), steps=3)
+    assert report.matches
+    assert "half precision differs from step 1 in bfloat16" in report.sentence
+    params = {"w": np.ones(3).astype(jnp.bfloat16)}
+    assert not walk(handwritten(), optax.adam(1e-3), params, 3).matches
 
 
 def test_the_reason_is_part_of_the_verdict(monkeypatch):

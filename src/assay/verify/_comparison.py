@@ -9,7 +9,7 @@ from rich.table import Table
 
 from assay.verify._record import Difference
 
-MIXED = "mixed dtypes"  # the stream whose leaves are of several precisions
+MIXED, HALF = "mixed dtypes", "half precision"  # one walk, its leaves by precision
 
 SLIM: dict[str, Any] = {"box": SIMPLE_HEAD, "pad_edge": False, "padding": (0, 0, 0, 1)}
 
@@ -35,6 +35,7 @@ class Stream(NamedTuple):
     params: Difference  # like apart, the updates added up; its `first` is a verdict
     state: dict[str, Difference]  # like apart, the fields that both states have
     growth: dict[int, float]  # {1, 10, ... steps: the parameters of mine from the rule}
+    binding: bool = True  # whether a difference here is a verdict, or only told
 
     @property
     def parting(self) -> Parting | None:
@@ -96,7 +97,7 @@ class Report(NamedTuple):
     @property
     def first(self) -> Stream | None:
         """The stream that drove them apart soonest: its step, leaf, field and ulp."""
-        wrong = [s for s in self.streams if s.parting]
+        wrong = [s for s in self.streams if s.parting and s.binding]
         order = ("updates", "params", "float64")
         return min(wrong, key=lambda s: (order.index(s.field), s.step), default=None)
 
@@ -104,10 +105,12 @@ class Report(NamedTuple):
     def sentence(self) -> str:
         """The verdict in one sentence."""
         said = self._agreement() if self.first is None else self._difference(self.first)
-        return "; ".join([said, *self.notes])
+        told = [s for s in self.streams if s.parting and not s.binding and self.matches]
+        apart = [f"{s.name} differs from step {s.step} in {s.leaf}" for s in told]
+        return "; ".join([said, *apart, *self.notes])
 
     def _agreement(self) -> str:
-        plain = [s for s in self.streams if s.name != MIXED]  # half a digit is 0.4 %
+        plain = [s for s in self.streams if s.binding]  # half a digit is 0.4 %
         mine = max((s.mine for s in plain), key=lambda d: d.lately)
         theirs = max((s.theirs for s in plain), key=lambda d: d.lately)
         odd = sorted({p.field for s in self.streams if (p := s.state_parting)})

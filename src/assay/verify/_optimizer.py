@@ -6,7 +6,7 @@ from assay import _check
 from assay.optim import Transform
 from assay.typing import PyTree
 from assay.verify import _diagnose, _judge, _shadow, _streams, _walk
-from assay.verify._comparison import MIXED
+from assay.verify._comparison import HALF, MIXED
 from assay.verify._comparison import Report as Report
 from assay.verify._comparison import Stream as Stream
 
@@ -30,7 +30,8 @@ def optimizer(
     the reference, in its updates and in their sum; and mine in float64 must be the
     rule. Both see the reference's parameters. State is compared where a field has the
     same name on the same leaves. Without `params` there are leaves of every rank, and
-    of mixed dtypes. `diagnose` looks for the reason of a difference.
+    others of mixed dtypes, of which those of 16 bits are told and not judged.
+    `diagnose` looks for the reason of a difference.
 
     >>> import optax
     >>> from assay import optim
@@ -47,8 +48,7 @@ def optimizer(
     streams = _walked(pair, tree, {n: n for n in _streams.STREAMS}, steps, tolerance)
     if params is None:
         try:
-            only = {MIXED: "noise"}
-            streams += _walked(pair, _streams.mixed(), only, steps, tolerance)
+            streams += _mixed(pair, steps, tolerance)
         except Exception as error:  # whose fault it is, the laws of `contract` say
             what = f"{type(error).__name__}: {error}".splitlines()[0][:100]
             notes.append(f"{MIXED} not compared ({what})")
@@ -69,10 +69,27 @@ def _walked(
     return _judge.judge(walker, gaps, list(kinds), tolerance)
 
 
+def _mixed(pair: tuple, steps: int, tolerance: float) -> list[Stream]:
+    """Leaves of mixed precisions: those of 16 bits are told, the others judged.
+
+    Nobody owes a reader of float32 code that it is right in bfloat16; parameters that
+    are given are judged whatever they are.
+    """
+    mine, reference = pair
+    walker = _walk.walker(mine, reference, _streams.mixed())
+    gaps = np.stack([walker.run("noise", steps)] * 2)
+    half = np.array([leaf.endswith("16") for leaf in walker.leaves])
+    gaps[0][..., half], gaps[1][..., ~half] = 0, 0
+    whole, told = _judge.judge(walker, gaps, [MIXED, HALF], tolerance)
+    return [whole, told._replace(binding=False)]
+
+
 def _excused(pair: tuple, params: PyTree, streams: list[Stream]) -> tuple[list, list]:
     """Who computes in float32 is not judged by float64's measure, but it is said."""
     finer = any(s.double.first for s in streams)
-    if not finer or any(s.apart.first or s.params.first for s in streams):
+    if not finer or any(
+        s.binding and (s.apart.first or s.params.first) for s in streams
+    ):
         return streams, []
     worst = max(s.double.lately for s in streams)
     narrow = [n for n, tx in zip(_NAMES, pair, strict=True) if _walk.narrow(tx, params)]
