@@ -13,6 +13,8 @@ from assay import bench
 
 HERE = Path(__file__).parent
 MARKS = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+STEPS = "<!-- optimizers: begin -->", "<!-- optimizers: end -->"
+FILES = {"training": MARKS, "functions": MARKS, "optimizers": STEPS}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -21,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     found: list[dict[str, Any]] = []
     # The peers do not run under strict promotion; ours does not care.
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        for name in args.only or ("training", "functions"):
+        for name in args.only or FILES:
             for row in _cases(name).rows(smoke=args.smoke):
                 found.append({"file": name, **row})
                 print(line(row), flush=True)
@@ -29,8 +31,11 @@ def main(argv: list[str] | None = None) -> int:
     if args.json:
         text = "".join(json.dumps({**row, **facts}) + "\n" for row in found)
         Path(args.json).write_text(text, encoding="utf-8")
-    if args.update_readme:
-        update([HERE / "README.md", HERE.parent / "README.md"], report(found, facts))
+    pages = [HERE / "README.md", HERE.parent / "README.md"]
+    for marks in (MARKS, STEPS) if args.update_readme else ():
+        rows = [row for row in found if FILES[row["file"]] == marks]
+        if rows:
+            update(pages, report(rows, facts), marks)
     missed = [row for row in found if row.get("target", 0) and not met(row)]
     return 1 if missed and not args.smoke else 0
 
@@ -41,7 +46,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--smoke", action="store_true", help="one round of small arrays")
     add("--json", metavar="FILE", help="write one JSON line a row")
     add("--update-readme", action="store_true", help="write the tables anew")
-    add("--only", action="append", choices=("training", "functions"))
+    add("--only", action="append", choices=tuple(FILES))
     return parser.parse_args(argv)
 
 
@@ -49,6 +54,8 @@ def _cases(name: str) -> Any:
     # Imported when run: Keras takes seconds to start.
     if name == "training":
         from benchmarks import bench_training as cases
+    elif name == "optimizers":
+        from benchmarks import bench_optimizers as cases
     else:
         from benchmarks import bench_functions as cases
     return cases
@@ -64,7 +71,7 @@ def line(row: dict[str, Any]) -> str:
     name = f"{row['case'][:43]:<43} {row['peer']:<19}"
     if "skipped" in row:
         return f"{name} skipped: {row['skipped']}"
-    target = f" (target {row['target']:g})" if row.get("target") else ""
+    target = f" >= {row['target']:g}" if row.get("target") else ""
     return f"{name} {row['ratio']:6.2f}x{target}"
 
 
@@ -81,6 +88,7 @@ def report(found: list[dict[str, Any]], facts: dict[str, Any]) -> str:
     if functions:
         head = "| function | peer | ours, ms | peer, ms | ratio | quartiles |"
         parts.append("\n".join([head, "|---" * 6 + "|", *map(_function, functions)]))
+    parts += _steps([row for row in found if row["file"] == "optimizers"])
     return "\n\n".join(parts)
 
 
@@ -108,9 +116,53 @@ def _function(row: dict[str, Any]) -> str:
     )
 
 
-def update(paths: list[Path], text: str) -> None:
+def _steps(rows: list[dict[str, Any]]) -> list[str]:
+    """Two tables: ours against the peers, and the grouped form against the tree."""
+    found: dict[str, dict[str, dict]] = {}
+    for row in rows:
+        if "skipped" not in row:
+            found.setdefault(row["case"], {})[row["peer"]] = row
+    grouped = [r["ours as a tree"] for r in found.values() if "ours as a tree" in r]
+    plain = [r for r in found.values() if "optax" in r]
+    head = (
+        "| step | ours, ms | GB/s (in place) | compiles, s | optax, ms | compiles, s "
+    )
+    head += "| ratio | torch foreach | torch fused |"
+    tables = [[head, "|---" * 9 + "|", *map(_step, plain)]] if plain else []
+    head = "| step | grouped, ms | compiles, s | tree, ms | compiles, s | ratio |"
+    tables += [[head, "|---" * 6 + "|", *map(_group, grouped)]] if grouped else []
+    return ["\n".join(table) for table in tables]
+
+
+def _step(peers: dict[str, dict[str, Any]]) -> str:
+    """One case and optimizer; the ratios with their quartiles."""
+    row = peers["optax"]
+    torch = [peers.get(f"torch {form}") for form in ("foreach", "fused")]
+    cells = [
+        row["case"],
+        f"{row['ours'] * 1e3:.2f}",
+        f"{row['speed']:.1f} ({row['stream']:.1f})",
+        f"{row['compile_ours']:.1f}",
+        f"{row['theirs'] * 1e3:.2f}",
+        f"{row['compile_theirs']:.1f}",
+        *(_spread(r) if r else "" for r in (row, *torch)),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _spread(row: dict[str, Any]) -> str:
+    return f"{row['ratio']:.2f} ({row['low']:.2f} - {row['high']:.2f})"
+
+
+def _group(row: dict[str, Any]) -> str:
+    times = f"{row['ours'] * 1e3:.2f} | {row['compile_ours']:.1f}"
+    tree = f"{row['theirs'] * 1e3:.2f} | {row['compile_theirs']:.1f}"
+    return f"| {row['case']} | {times} | {tree} | {_spread(row)} |"
+
+
+def update(paths: list[Path], text: str, marks: tuple[str, str] = MARKS) -> None:
     """Put the report between the marks of each page that has them."""
-    begin, end = MARKS
+    begin, end = marks
     between = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.S)
     for path in paths:
         page = path.read_text(encoding="utf-8")

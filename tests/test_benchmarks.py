@@ -71,3 +71,35 @@ def test_the_page_is_written_between_its_marks(tmp_path):
     assert "before" in text and "after" in text and "old" not in text
     assert "| mlp | flax | 70 | 10 | 7.00 | 6.00 - 8.00 | >= 6 |" in text
     assert runner.met(row) and not runner.met({**row, "target": 8.0})
+
+
+def test_optimizers_smoke_run(monkeypatch, tmp_path, capsys):
+    """Ours, Optax, torch and the grouped form take the same step and are timed."""
+    from benchmarks import bench_optimizers as cases
+
+    few = {"adam": cases.OPTIMIZERS["adam"], "lion": cases.OPTIMIZERS["lion"]}
+    monkeypatch.setattr(cases, "OPTIMIZERS", few)
+    monkeypatch.setattr(cases, "CASES", {"one leaf of 50M": cases.one_leaf})
+    path = tmp_path / "rows.json"
+    assert runner.main(["--smoke", "--only", "optimizers", "--json", str(path)]) == 0
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    kinds = {(row["case"], row["peer"]) for row in rows}
+    assert ("lion, one leaf of 50M", "optax") in kinds
+    assert ("adam grouped, 2000 leaves of 1000", "ours as a tree") in kinds
+    assert all(row["difference"] <= cases.TOLERANCE for row in rows)
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+    text = runner.report(rows, {"device": "1 x cpu", "cores": 2, "jax": "0"})
+    assert "| adam grouped, whole step, 8 leaves |" in text
+    assert len({line.count("|") for line in text.splitlines()[2:6]}) == 1
+
+
+def test_a_wrong_step_is_not_timed(monkeypatch):
+    """Another learning rate is named, with how far it is off."""
+    from benchmarks import bench_optimizers as cases
+
+    from assay import optim
+
+    wrong = cases.OPTIMIZERS["adam"]._replace(theirs=optim.adam(2e-3), torch=None)
+    monkeypatch.setattr(cases, "OPTIMIZERS", {"adam": wrong})
+    with pytest.raises(ValueError, match="adam: optax must take our step; 1.0e.00 off"):
+        list(cases.race("one leaf", "adam", [(10,)], 1))
