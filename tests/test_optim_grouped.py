@@ -297,3 +297,28 @@ def test_equal_views_compile_one_kernel():
     text = jax.jit(_grouped._views).lower(stack).as_text()
     assert text.count("stablehlo.slice") == 14
     assert text.count('inlineable = "false"') >= 8
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        optim.lamb,
+        optim.adafactor,
+        optim.muon,
+        optim.novograd,
+        optim.sm3,
+        lambda rate: optim.clip_by_block_rms(rate),
+        lambda rate: optim.adaptive_grad_clip(rate),
+        lambda rate: optim.centralize(),
+    ],
+)
+def test_layerwise_rules_refuse_a_group(make):
+    """A group is not a leaf, and the message says what to do."""
+    grouped = optim.group_leaves([jnp.ones((2, 3))] * 2)
+    tx = make(0.1)
+    with pytest.raises(
+        ValueError, match=r"one leaf at a time.*Wrap it: optim.per_leaf"
+    ):
+        tx.update(grouped, tx.init(grouped), grouped)
+    alone = optim.group_leaves([jnp.ones((2, 3)), jnp.ones(3)])
+    tx.update(alone, tx.init(alone), alone)

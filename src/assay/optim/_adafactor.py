@@ -12,6 +12,7 @@ from assay.optim import _arithmetic as arithmetic
 from assay.optim import _leaves
 from assay.optim._blocks import clip_by_block_rms, scale_by_param_block_rms
 from assay.optim._decay import add_decayed_weights
+from assay.optim._grouped import leafwise
 from assay.optim._sgd import trace
 from assay.optim._transform import (
     Transform,
@@ -110,7 +111,7 @@ def scale_by_factored_rms(
         updates, row, col, v = new
         return updates, FactoredState(arithmetic.increment(count), row, col, v)
 
-    return Transform(init, update)
+    return leafwise("scale_by_factored_rms", Transform(init, update))
 
 
 def adafactor(

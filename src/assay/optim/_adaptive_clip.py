@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from assay import _check
 from assay.optim import _arithmetic as arithmetic
 from assay.optim import _leaves
+from assay.optim._grouped import leafwise
 from assay.optim._moments import _unit
 from assay.optim._transform import Transform, stateless
 from assay.typing import Array, Axis, Scalar
@@ -60,7 +61,7 @@ def adaptive_grad_clip(
         _leaves.need_params("adaptive_grad_clip", params)
         return arithmetic.each(leaf, updates, params)
 
-    return stateless(update)
+    return leafwise("adaptive_grad_clip", stateless(update))
 
 
 def _unit_norm(x: Array, axis: Axis) -> tuple[Array, Array]:

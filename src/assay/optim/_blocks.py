@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from assay.optim import _arithmetic as arithmetic
 from assay.optim import _leaves
+from assay.optim._grouped import leafwise
 from assay.optim._transform import Transform, stateless
 from assay.typing import Scalar
 
@@ -32,7 +33,8 @@ def clip_by_block_rms(threshold: Scalar) -> Transform:
         clipped = jnp.where(small, u, u * size.inverse * factor)
         return jnp.where(jnp.isfinite(size.n), clipped, jnp.nan)
 
-    return stateless(lambda updates, params: arithmetic.each(leaf, updates))
+    clipped = stateless(lambda updates, params: arithmetic.each(leaf, updates))
+    return leafwise("clip_by_block_rms", clipped)
 
 
 def scale_by_param_block_norm(min_scale: Scalar = 1e-3) -> Transform:
@@ -68,4 +70,4 @@ def _scale_by(who: str, size_of: Callable, min_scale: Scalar) -> Transform:
         _leaves.need_params(who, params)
         return arithmetic.each(leaf, updates, params)
 
-    return stateless(update)
+    return leafwise(who, stateless(update))

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 
 from assay.optim import _arithmetic as arithmetic
+from assay.optim._grouped import leafwise
 from assay.optim._transform import Transform, stateless
 
 
@@ -27,4 +28,5 @@ def centralize(*, output_axis: int = 0) -> Transform:
         # Divided before it is summed, so that the largest numbers have a mean too.
         return g - jnp.sum(g / n, axes, keepdims=True)
 
-    return stateless(lambda updates, params: arithmetic.each(leaf, updates))
+    centred = stateless(lambda updates, params: arithmetic.each(leaf, updates))
+    return leafwise("centralize", centred)

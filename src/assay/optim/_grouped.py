@@ -10,7 +10,8 @@ An update then compiles a handful of kernels, not one for each leaf. Group once,
 
 Element-wise optimizers and norms over the whole tree (ours, Optax's, the user's) see
 no difference. What looks at one leaf at a time (LAMB, LARS, Adafactor, Muon, clipping
-by block) must not take a group for a leaf: `per_leaf` gives it the single leaves.
+by block) refuses a group, and takes it through `per_leaf`, one `vmap` over its leaves.
+Of Optax's and the user's such rules nobody can know: wrap those too.
 """
 
 import math
@@ -171,6 +172,27 @@ def per_leaf(inner: Transform) -> Transform:
         return tuple(structure.unflatten([row[k] for row in rows]) for k in (0, 1))
 
     return Transform(init, update)
+
+
+def leafwise(who: str, tx: Transform) -> Transform:
+    """`tx`, which looks at one leaf at a time and would take a group for a leaf."""
+
+    def init(params):
+        _refuse_groups(who, params)
+        return tx.init(params)
+
+    def update(updates, state, params=None, **extra):
+        _refuse_groups(who, updates)
+        return tx.update(updates, state, params, **extra)
+
+    return Transform(init, update)
+
+
+def _refuse_groups(who: str, tree: PyTree) -> None:
+    if any(jax.tree.leaves(_units(tree))):
+        todo = f"Wrap it: optim.per_leaf({who}(...))."
+        must = "takes one leaf at a time"
+        _check.fail(who, must, "several in one array (group_leaves)", todo)
 
 
 def _is_grouped(x: Any) -> bool:

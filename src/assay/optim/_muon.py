@@ -12,6 +12,7 @@ from assay.optim import _arithmetic as arithmetic
 from assay.optim import _leaves, _newton_schulz
 from assay.optim._adam import scale_by_adam
 from assay.optim._decay import add_decayed_weights
+from assay.optim._grouped import leafwise
 from assay.optim._partition import partition
 from assay.optim._transform import Transform, chain, scale_by_learning_rate, stateless
 from assay.typing import Array, DType, PyTree, Scalar, ScalarOrSchedule
@@ -100,7 +101,7 @@ def scale_by_muon(
         updates = _leaves.spread(who, leaf, 1, updates, head, specs)[0]
         return updates, MuonState(count, arithmetic.cast_like(mu, state.mu))
 
-    return Transform(init, update)
+    return leafwise("scale_by_muon", Transform(init, update))
 
 
 def muon(

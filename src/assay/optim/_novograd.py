@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from assay import _check
 from assay.optim import _arithmetic as arithmetic
+from assay.optim._grouped import leafwise
 from assay.optim._transform import Transform, chain, scale_by_learning_rate
 from assay.typing import Array, DType, PyTree, Scalar, ScalarOrSchedule
 
@@ -76,7 +77,7 @@ def scale_by_novograd(
         updates = arithmetic.each(lambda g, m: m, updates, mu)
         return updates, ScaleByNovogradState(count, *new)
 
-    return Transform(init, update)
+    return leafwise("scale_by_novograd", Transform(init, update))
 
 
 def novograd(

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from assay import _check
 from assay.optim import _arithmetic as arithmetic
 from assay.optim import _leaves
+from assay.optim._grouped import leafwise
 from assay.optim._transform import Transform, chain, scale_by_learning_rate
 from assay.typing import Array, PyTree, Scalar, ScalarOrSchedule
 
@@ -68,7 +69,7 @@ def scale_by_sm3(b1: Scalar = 0.9, b2: Scalar = 1.0, eps: Scalar = 1e-8) -> Tran
         updates, mu, nu = _leaves.spread(who, leaf, 3, *args)
         return updates, ScaleBySM3State(mu, arithmetic.cast_like(nu, state.nu))
 
-    return Transform(init, update)
+    return leafwise("scale_by_sm3", Transform(init, update))
 
 
 def sm3(learning_rate: ScalarOrSchedule, momentum: Scalar = 0.9) -> Transform:

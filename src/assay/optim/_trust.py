@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from assay.optim import _arithmetic as arithmetic
 from assay.optim import _leaves
+from assay.optim._grouped import leafwise
 from assay.optim._transform import Transform, stateless
 from assay.typing import PyTree, Scalar
 
@@ -52,4 +53,4 @@ def scale_by_trust_ratio(
         chosen = mask(params) if callable(mask) else True if mask is None else mask
         return jax.tree.map(branch, chosen, updates, params)
 
-    return stateless(update)
+    return leafwise(who, stateless(update))
