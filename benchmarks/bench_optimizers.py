@@ -238,7 +238,8 @@ def whole_step(leaves: int, rounds: int) -> Iterator[dict[str, Any]]:
     shapes = [(wide, narrow), (narrow, wide)] * (leaves // 2)
     params = [jnp.asarray(0.1 * rng.standard_normal(s), jnp.float32) for s in shapes]
     x = jnp.asarray(rng.standard_normal((16, wide)), jnp.float32)
-    tx = optim.adam(RATE)
+    # Of a gradient as small as rounding, Adam's first step would be ± the rate.
+    tx = optim.adam(RATE, eps=1e-5)
 
     def loss(params, x):
         for a, b in zip(params[::2], params[1::2], strict=True):
