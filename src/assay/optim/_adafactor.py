@@ -72,13 +72,14 @@ def scale_by_factored_rms(
 
     def empty(p):
         _check.floating(who, params=p)
-        p, unused = arithmetic.widen(p), jnp.zeros(1, arithmetic.wide(p))
+        p = arithmetic.widen(p)
         axes = _axes(p.shape, least, last_axes)
         if axes is None:
-            return unused, unused, jnp.zeros_like(p)
+            # Two arrays: one in both places could not be donated.
+            return jnp.zeros(1, p.dtype), jnp.zeros(1, p.dtype), jnp.zeros_like(p)
         # Sums, not new arrays: their sharding follows the parameter's.
         row, col = (jnp.zeros_like(jnp.sum(p, axis)) for axis in reversed(axes))
-        return row, col, unused
+        return row, col, jnp.zeros(1, p.dtype)
 
     def init(params):
         rows = _leaves.spread(who, empty, 3, params)

@@ -172,6 +172,8 @@ _GUESSES: dict[str, Callable] = {
 
 def _filled(g, like):
     """The gradient in the state's dtype, zeros where there is none."""
+    if like is None:  # no parameter, no gradient
+        return None
     return jnp.zeros_like(like) if g is None else jnp.asarray(g).astype(like.dtype)
 
 

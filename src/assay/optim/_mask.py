@@ -110,7 +110,7 @@ def chosen(who: str, mask: PyTree | Callable, tree: PyTree) -> PyTree:
         if isinstance(m, jax.core.Tracer):
             todo = "Make it of the paths and shapes, not of the numbers."
             _check.fail(who, "mask must be known before tracing", "a tracer", todo)
-        if m is not None and (np.ndim(m) or np.asarray(m).dtype != np.bool_):
+        if not _paths.is_absent(m) and (np.ndim(m) or np.asarray(m).dtype != np.bool_):
             must = "mask must be a tree of booleans, one for a leaf"
             _check.fail(who, must, repr(m), kind=TypeError)
     return known

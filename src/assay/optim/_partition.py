@@ -99,7 +99,7 @@ def _labels_of(transforms, param_labels, tree):
     odd = [
         f"{label!r} at {path or 'the only leaf'}"
         for (path, _), label in zip(leaves, found, strict=True)
-        if label is not None and label not in transforms
+        if not _paths.is_absent(label) and label not in transforms
     ]
     if odd:
         known = ", ".join(repr(name) for name in transforms)

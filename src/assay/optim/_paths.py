@@ -30,7 +30,7 @@ def spread(who: str, name: str, prefix: PyTree, tree: PyTree) -> list[Any]:
         values.extend([x] * len(named(below)[0]))
 
     try:
-        jax.tree.map(part, prefix, tree, is_leaf=lambda x: x is None)
+        jax.tree.map(part, prefix, tree, is_leaf=is_absent)
     except (ValueError, TypeError) as error:
         must = f"{name} must have the form of the parameters, or of their upper part"
         _check.fail(who, must, str(error).rstrip("."))
