@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from assay.verify import optimizer
-from assay.verify._diagnose import diagnose
+from assay.verify._diagnosis._diagnose import diagnose
 from benchmarks._mutants import COLUMNS, Case, doubles, right, table
 
 LIMIT = 30.0  # seconds that a diagnosis may take

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from assay import verify
 from assay.cli import main
-from assay.verify import _conventions_check as checks
 from assay.verify import _rooms, _second, rules
+from assay.verify._conventions import _check as checks
 from assay.verify.rules import _rule
 
 ROOT = Path(__file__).parent.parent

@@ -8,12 +8,13 @@ import optax
 import pytest
 
 from assay import optim
-from assay.verify import _diagnose_evidence as evidence
-from assay.verify import _diagnose_fit as fits
-from assay.verify import _diagnose_model as models
-from assay.verify import _diagnose_reference as references
-from assay.verify import _forms, rules
-from assay.verify._diagnose import diagnose
+from assay.verify import rules
+from assay.verify._diagnosis import _evidence as evidence
+from assay.verify._diagnosis import _fit as fits
+from assay.verify._diagnosis import _forms
+from assay.verify._diagnosis import _model as models
+from assay.verify._diagnosis import _reference as references
+from assay.verify._diagnosis._diagnose import diagnose
 from assay.verify.rules._rule import transform
 
 cases = pytest.importorskip("benchmarks._mutants", reason="not in a checkout")

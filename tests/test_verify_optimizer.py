@@ -11,7 +11,8 @@ import optax
 import pytest
 
 from assay import optim
-from assay.verify import _diagnose, _named, _optimizer, _record, _shadow, _walk, rules
+from assay.verify import _named, _optimizer, _record, _shadow, _walk, rules
+from assay.verify._diagnosis import _diagnose
 from assay.verify.rules import _rule
 
 STEPS = 30  # enough for every mutant below; the default is 100

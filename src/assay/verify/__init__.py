@@ -2,21 +2,22 @@
 
 `rows` compares every public function of the house with its mirror (the same name,
 written by someone else) and `table` prints them; `optimizer` walks two optimizers
-side by side, `shadow` does it while one of them trains. The only room with Optax.
+side by side and says why they part, `shadow` does it while one of them trains. The only
+room with Optax.
 """
 
 from assay.verify._adapters import keras_optimizer as keras_optimizer
 from assay.verify._adapters import torch_optimizer as torch_optimizer
 from assay.verify._contract import Contract as Contract
 from assay.verify._contract import contract as contract
-from assay.verify._conventions import CONVENTIONS as CONVENTIONS
-from assay.verify._conventions_check import conventions as conventions
-from assay.verify._conventions_report import (
+from assay.verify._conventions._check import conventions as conventions
+from assay.verify._conventions._report import (
     conventions_markdown as conventions_markdown,
 )
-from assay.verify._conventions_report import conventions_summary as conventions_summary
-from assay.verify._conventions_report import conventions_table as conventions_table
-from assay.verify._conventions_row import Convention as Convention
+from assay.verify._conventions._report import conventions_summary as conventions_summary
+from assay.verify._conventions._report import conventions_table as conventions_table
+from assay.verify._conventions._row import Convention as Convention
+from assay.verify._conventions._table import CONVENTIONS as CONVENTIONS
 from assay.verify._convergence import Convergence as Convergence
 from assay.verify._convergence import Problem as Problem
 from assay.verify._convergence import convergence as convergence
@@ -24,6 +25,8 @@ from assay.verify._convergence import logistic_regression as logistic_regression
 from assay.verify._convergence import quadratic as quadratic
 from assay.verify._convergence import rosenbrock as rosenbrock
 from assay.verify._convergence import small_network as small_network
+from assay.verify._diagnosis._diagnose import Diagnosis as Diagnosis
+from assay.verify._diagnosis._diagnose import diagnose as diagnose
 from assay.verify._discover import discover as discover
 from assay.verify._discover import mirrored_rooms as mirrored_rooms
 from assay.verify._discover import public_functions as public_functions

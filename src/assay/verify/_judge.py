@@ -99,7 +99,7 @@ def _stream(walker: _walk.Walker, name: str, records: list[dict]) -> Stream:
         for t, at in enumerate(records, 1)
         if t == len(records) or str(t).strip("0") == "1"
     }
-    updates = {side: worst(side, "updates") for side in _walk.SIDES}
+    updates: dict[str, Any] = {side: worst(side, "updates") for side in _walk.SIDES}
     state = {field: worst("apart", field) for field in fields}
     params = worst("apart", "params")
     return Stream(name, **updates, params=params, state=state, growth=growth)

@@ -5,10 +5,11 @@ import numpy as np
 from assay import _check
 from assay.optim import Transform
 from assay.typing import PyTree
-from assay.verify import _diagnose, _judge, _shadow, _streams, _walk
+from assay.verify import _judge, _shadow, _streams, _walk
 from assay.verify._comparison import HALF, MIXED
 from assay.verify._comparison import Report as Report
 from assay.verify._comparison import Stream as Stream
+from assay.verify._diagnosis import _diagnose
 
 ROUNDED = 1e-6  # beyond it no float32 among the numbers can be the reason
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from assay import _check
 from assay.verify import _function, _measure, _second
-from assay.verify._conventions import CONVENTIONS
+from assay.verify._conventions._table import CONVENTIONS
 from assay.verify._discover import discover, mirrored_rooms
 from assay.verify.mirrors._given import Draw
 

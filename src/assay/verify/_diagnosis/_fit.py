@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from assay.verify import _diagnose_model as models
-from assay.verify._diagnose_evidence import Evidence, Run
-from assay.verify._diagnose_model import Model
+from assay.verify._diagnosis import _model as models
+from assay.verify._diagnosis._evidence import Evidence, Run
+from assay.verify._diagnosis._model import Model
 
 # Where a number that is 0 or None starts when it is to be fitted.
 STARTS = {

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import ml_dtypes
 import numpy as np
 
-from assay.verify import _diagnose_fit as fits
-from assay.verify import _diagnose_model as models
-from assay.verify._diagnose_evidence import Evidence, Run
-from assay.verify._diagnose_model import Model
+from assay.verify._diagnosis import _fit as fits
+from assay.verify._diagnosis import _model as models
+from assay.verify._diagnosis._evidence import Evidence, Run
+from assay.verify._diagnosis._model import Model
 
 
 class Change(NamedTuple):

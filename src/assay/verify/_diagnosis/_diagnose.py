@@ -8,15 +8,15 @@ import numpy as np
 from assay import _check
 from assay.optim import Transform
 from assay.typing import PyTree
-from assay.verify import _diagnose_evidence as evidence
-from assay.verify import _diagnose_model as models
-from assay.verify import _diagnose_precision as precision
-from assay.verify import _diagnose_reference as references
-from assay.verify import _diagnose_search as search
-from assay.verify import _mistakes
-from assay.verify._diagnose_evidence import Evidence
-from assay.verify._diagnose_reference import Identity
-from assay.verify._diagnose_search import Explanation
+from assay.verify._diagnosis import _evidence as evidence
+from assay.verify._diagnosis import _mistakes
+from assay.verify._diagnosis import _model as models
+from assay.verify._diagnosis import _precision as precision
+from assay.verify._diagnosis import _reference as references
+from assay.verify._diagnosis import _search as search
+from assay.verify._diagnosis._evidence import Evidence
+from assay.verify._diagnosis._reference import Identity
+from assay.verify._diagnosis._search import Explanation
 
 ALSO = 2  # other explanations, equal by algebra, that are named
 

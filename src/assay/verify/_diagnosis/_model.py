@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import ml_dtypes
 import numpy as np
 
-from assay.verify import _forms, rules
-from assay.verify._diagnose_evidence import Evidence, Layout, Run
+from assay.verify import rules
+from assay.verify._diagnosis import _forms
+from assay.verify._diagnosis._evidence import Evidence, Layout, Run
 
 # How the rule is walked: what can go wrong in any family, and the right value.
 WALK: dict[str, Any] = {

@@ -6,7 +6,7 @@ Verification, the documentation and `assay verify optim` read this one table.
 import math
 
 from assay.optim import MuonDimensionNumbers
-from assay.verify._conventions_row import OPTAX, TORCH, keras, optax, paper, tf1, torch
+from assay.verify._conventions._row import OPTAX, TORCH, keras, optax, paper, tf1, torch
 
 M = ("momentum", "momentum")
 ADAM = "m̂ / (√v̂ + eps)"

@@ -8,11 +8,11 @@ import numpy as np
 
 from assay.optim import Transform
 from assay.typing import PyTree
-from assay.verify import _diagnose_evidence as evidence
-from assay.verify import _diagnose_model as models
 from assay.verify import _record
-from assay.verify._diagnose_evidence import Evidence
-from assay.verify._diagnose_model import Model
+from assay.verify._diagnosis import _evidence as evidence
+from assay.verify._diagnosis import _model as models
+from assay.verify._diagnosis._evidence import Evidence
+from assay.verify._diagnosis._model import Model
 
 STEPS = 40
 

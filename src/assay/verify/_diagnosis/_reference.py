@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from assay.verify import _diagnose_fit as fits
-from assay.verify import _diagnose_model as models
-from assay.verify._diagnose_evidence import Evidence, Run
-from assay.verify._diagnose_model import Model
+from assay.verify._diagnosis import _fit as fits
+from assay.verify._diagnosis import _model as models
+from assay.verify._diagnosis._evidence import Evidence, Run
+from assay.verify._diagnosis._model import Model
 
 STEPS = 10  # of the first look
 CLOSER = 8  # presets of a stage looked at closely

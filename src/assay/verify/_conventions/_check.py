@@ -14,8 +14,8 @@ import numpy as np
 
 from assay import optim
 from assay.verify import _adapters, _record, rules
-from assay.verify._conventions import CONVENTIONS
-from assay.verify._conventions_row import EPS, Convention
+from assay.verify._conventions._row import EPS, Convention
+from assay.verify._conventions._table import CONVENTIONS
 from assay.verify.rules import _rule
 
 STEPS = 200

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from rich.console import Group
 from rich.table import Table
 
-from assay.verify._conventions import CONVENTIONS
-from assay.verify._conventions_check import DOUBLE, STEPS, Found
-from assay.verify._conventions_row import LIBRARIES, Convention
+from assay.verify._conventions._check import DOUBLE, STEPS, Found
+from assay.verify._conventions._row import LIBRARIES, Convention
+from assay.verify._conventions._table import CONVENTIONS
 
 SINGLE = 1e-6  # beyond it a library's float32 is explained
 

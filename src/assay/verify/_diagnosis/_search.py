@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from assay.verify import _diagnose_fit as fits
-from assay.verify import _diagnose_model as models
-from assay.verify import _diagnose_reference as references
-from assay.verify import _mistakes
-from assay.verify._diagnose_evidence import Evidence, Run
-from assay.verify._diagnose_model import Model
-from assay.verify._mistakes import Change
+from assay.verify._diagnosis import _fit as fits
+from assay.verify._diagnosis import _mistakes
+from assay.verify._diagnosis import _model as models
+from assay.verify._diagnosis import _reference as references
+from assay.verify._diagnosis._evidence import Evidence, Run
+from assay.verify._diagnosis._mistakes import Change
+from assay.verify._diagnosis._model import Model
 
 AFTER = 8  # steps looked at beyond the first difference
 NEAR = 4  # and those that numbers are fitted to, in float64
