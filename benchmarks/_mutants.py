@@ -224,7 +224,7 @@ def _numbers() -> Iterator[tuple]:
     betas |= {"rmsprop": {"decay": 0.8984375}, "sgd-momentum": {"momentum": 0.8984375}}
     betas["lion"] = {"b2": 0.98828125}
     cells = {c: _same(c, **betas[c]) for c in COLUMNS}
-    yield "beta rounded to bfloat16", cells, "rounded to bfloat16", ""
+    yield "beta cut to bfloat16", cells, "rounded to bfloat16", ""
     cells = {c: _same(c, rate=1.1 * RATES[c]) for c in COLUMNS}
     yield "learning rate", cells, "learning_rate", ""
     cells = {c: _same(c, b1=0.999, b2=0.9) for c in ("adam", "adamw")}

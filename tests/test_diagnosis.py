@@ -2,6 +2,7 @@
 
 import inspect
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -32,7 +33,7 @@ SINGLES = {
     ("sign of one leaf", "sgd-momentum"),
     ("Nesterov's form", "sgd-momentum"),
     ("schedule one step behind", "sgd-momentum"),
-    ("beta rounded to bfloat16", "lion"),
+    ("beta cut to bfloat16", "lion"),
     ("initial accumulator", "rmsprop"),
     ("count per leaf", "rmsprop"),
     ("decay coupled", "adamw"),
@@ -239,3 +240,18 @@ def test_moments_in_the_parameters_dtype_are_named():
     assert "but for bfloat16 parameters it differs with the moments" in found.sentence
     ours = diagnose(optim.adam(1e-3), ADAM, params=params, steps=STEPS)
     assert not ours.changes and "bfloat16" not in ours.sentence
+
+
+def test_nan_is_no_evidence():
+    """An optimizer that gives only nan is no known one."""
+    nan = optim.Transform(
+        lambda p: (), lambda g, s, p=None: (jax.tree.map(lambda x: x * jnp.nan, g), s)
+    )
+    assert not diagnose(nan, ADAM, steps=10).explained
+
+
+def test_absent_leaves_are_passed():
+    """A tree with None in it is diagnosed like any other."""
+    params = {"a": jnp.ones(3), "b": None}
+    found = diagnose(optax.adam(2e-3), ADAM, params=params, steps=STEPS)
+    assert "learning_rate 0.002" in found.sentence

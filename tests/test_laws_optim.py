@@ -191,6 +191,22 @@ def test_the_second_moment_reaches_its_closed_form(name, dtype):
     np.testing.assert_allclose(state.nu, true, rtol=1e-3)
 
 
+def test_a_traced_beta_of_zero_has_a_derivative():
+    """The logarithm of b1 = 0 has none; the power has."""
+
+    def loss(b1):
+        g = jnp.array([1.0, -2.0])
+        tx = optim.scale_by_adam(b1=b1)
+        _, state = tx.update(g, tx.init(g))
+        return jnp.sum(tx.update(0.5 * g, state)[0] * jnp.array([1.0, 3.0]))
+
+    with jax.enable_x64(True):
+        f = jax.jit(jax.value_and_grad(loss))
+        slope = float(f(jnp.float64(0.0))[1])
+        ahead, here = (float(f(jnp.float64(b))[0]) for b in (1e-6, 0.0))
+    assert slope == pytest.approx((ahead - here) / 1e-6, rel=1e-4)
+
+
 def test_the_makers_are_found():
     """The list is discovered; it must not have become empty."""
     assert {"sgd", "momentum", "adagrad", "rmsprop", "adam"} <= set(MAKERS)

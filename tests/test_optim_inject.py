@@ -198,3 +198,14 @@ def test_held_in_nnx_optimizer():
         optimizer.opt_state.hyperparams["learning_rate"][...] = rate
         optimizer.update(model, grads)
         np.testing.assert_allclose(before - model.bias[...], rate)
+
+
+def test_held_numbers_share_no_buffer():
+    """Neither with the state of the transform nor with the user's own array."""
+    rate, w = jnp.float32(0.1), jnp.ones(())
+    for make in (optim.schedule_free_sgd, optim.sgd):
+        tx = optim.inject_hyperparams(make)(rate)
+        state = tx.init(w)
+        places = [x.unsafe_buffer_pointer() for x in jax.tree.leaves(state)]
+        assert len(set(places)) == len(places)
+        assert rate.unsafe_buffer_pointer() not in places

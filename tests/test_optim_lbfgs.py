@@ -201,3 +201,19 @@ def test_what_is_missing_is_named():
         read(w, state=optim.scale_by_backtracking_linesearch(5).init(w))
     with pytest.raises(ValueError, match="memory_size must be at least 1; got 0"):
         optim.scale_by_lbfgs(0)
+
+
+def test_the_first_step_differentiates():
+    """Its length depends on the gradient: the derivative knows."""
+    with jax.enable_x64(True):
+
+        def loss(p):
+            tx = optim.scale_by_lbfgs()
+            u = tx.update(2 * p, tx.init(p), p)[0]
+            return jnp.vdot(u, jnp.array([1.0, 3.0]))
+
+        f, p = jax.jit(jax.value_and_grad(loss)), jnp.array([3.0, 1.0])
+        v = jnp.array([0.6, -0.8])
+        ends = [float(f(p + s * v)[0]) for s in (1e-6, -1e-6)]
+        slope = float(jnp.vdot(f(p)[1], v))
+    assert slope == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-6)

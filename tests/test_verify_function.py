@@ -243,3 +243,16 @@ def test_a_reference_that_raises_is_the_callers_mistake():
     """It is no verdict on mine."""
     with pytest.raises(ZeroDivisionError):
         verify.function(jnp.sin, lambda x: 1 / 0, noise(3))
+
+
+def test_a_derivative_that_is_nan_at_the_inputs_is_wrong():
+    """`where` hides 0/0 from the value and not from the derivative."""
+
+    def sinc(x):
+        return jnp.where(x == 0, 1.0, jnp.sin(x) / x)
+
+    def reference(x):
+        return np.sinc(np.asarray(x) / np.pi)
+
+    x = np.array([0.0, 0.5, 1.0, 2.0], np.float32)
+    assert not verify.function(sinc, reference, (x,)).matches

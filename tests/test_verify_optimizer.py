@@ -256,7 +256,9 @@ def test_half_precision_is_told_and_not_judged():
 def test_the_reason_is_part_of_the_verdict(monkeypatch):
     """The sentence of the diagnosis; a search that fails leaves the difference."""
     wrong = optim.sgd(0.2), optax.sgd(0.1)
-    found = SimpleNamespace(sentence="matches sgd at twice the rate")
+    found = SimpleNamespace(
+        sentence="matches sgd at twice the rate", explained=True, changes=("twice",)
+    )
     monkeypatch.setattr(_diagnose, "diagnose", lambda *a, **k: found)
     report = _optimizer.optimizer(*wrong, params=SMALL, steps=1)
     with pytest.raises(AssertionError, match="; matches sgd at twice the rate$"):
@@ -401,3 +403,52 @@ def test_a_name_must_make_a_transform():
     """A function that returns something else is refused."""
     with pytest.raises(TypeError, match=r"must return an \(init, update\) pair"):
         _named.named_transform("math:sqrt", 4.0)
+
+
+# What a review found to pass in silence ------------------------------------------
+
+
+def test_a_factored_moment_is_seen():
+    """Adafactor factors from 128 entries a side: one leaf is as large."""
+    whole = optax.adafactor(1e-2, factored=False)
+    report = walk(whole, optax.adafactor(1e-2), None, 5)
+    assert not report.matches and report.first.leaf == "large"
+
+
+def test_a_leaf_that_starts_at_zero_is_walked():
+    """A LAMB whose ratio is 0 there never moves its biases."""
+    right = optax.lamb(1e-2)
+
+    def update(g, state, p):
+        u, state = right.update(g, state, p)
+        still = jax.tree.map(lambda x, w: x * (jnp.sum(w * w) > 0), u, p)
+        return still, state
+
+    report = walk(optim.Transform(right.init, update), right, None, 5)
+    assert not report.matches and report.first.leaf == "zero"
+
+
+def test_raising_where_the_reference_runs_is_a_difference():
+    """On leaves without entries, say."""
+
+    def update(g, state, p=None):
+        if any(x.size == 0 for x in jax.tree.leaves(g)):
+            raise RuntimeError("no entries")
+        return optim.sgd(0.1).update(g, state, p)
+
+    mine = optim.Transform(optim.sgd(0.1).init, update)
+    report = walk(mine, optax.sgd(0.1), None, 3)
+    with pytest.raises(AssertionError, match="raises RuntimeError: no entries"):
+        report.check()
+
+
+def test_crossing_zero_does_not_disarm_the_shadow():
+    """A doubled step after the update has nearly vanished once is still seen."""
+    late = optim.piecewise_constant_schedule(0.1, {6: 2.0})
+    pair = optim.sgd(late, 0.9), optax.sgd(0.1, 0.9)
+    tx, rule, w = _shadow.shadow(*pair), _shadow.rule64(pair[1]), jnp.ones(1)
+    state, beside = tx.init(w), rule.init(w)
+    for g in (1.0, -0.9, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0):
+        _, state = tx.update(jnp.full(1, g), state, w)
+        beside = rule.step(beside, state)
+    assert _shadow.rule_distances(beside, w).apart.first.step == 7

@@ -14,6 +14,7 @@ from assay.cli._words import UserError, blame, dump, nearest
 
 RATE = 1e-3  # where neither the user nor the optimizer says one
 
+RATE_WORDS = {"lr", "rate", "step_size", "stepsize", "alpha"}  # of a first argument
 # What we, and Optax, call an argument, and what they do.
 WORDS = {
     "torch": {"learning_rate": "lr", "decay": "alpha"},
@@ -90,6 +91,9 @@ def _made(name: str, found: Any, settings: dict[str, Any]) -> Any:
     given = _translated(settings, guest) if guest in WORDS else dict(settings)
     known = _parameters(found)
     rate = WORDS.get(guest, {}).get("learning_rate", "learning_rate")
+    if rate not in known and next(iter(known), "") in RATE_WORDS:
+        rate = next(iter(known))  # as the user calls it
+        given = {rate if n == "learning_rate" else n: v for n, v in given.items()}
     if rate in known or guest in WORDS:
         given.setdefault(rate, RATE)
     for word in given:

@@ -69,8 +69,9 @@ def MultiSteps(
     A pair like any other, so that it stands in a chain: Optax's is a class. Leaves of
     float64 are accumulated as such unless `accumulator_dtype` is another than float32.
     """
-    if isinstance(every_k_schedule, int):
-        _check.within("MultiSteps", "every_k_schedule", every_k_schedule, 1, math.inf)
+    if not callable(every_k_schedule):
+        k = arithmetic.number(every_k_schedule)
+        _check.within("MultiSteps", "every_k_schedule", k, 1, math.inf)
     every, opt = every_k_schedule, with_extra_args_support(opt)
     single = isinstance(every, int) and every == 1
     skipping = should_skip_update_fn or (lambda *_: (jnp.zeros([], jnp.bool_), ()))
@@ -110,7 +111,9 @@ def MultiSteps(
 
 
 def has_updated(state: PyTree) -> Array:
-    """Whether the last update of `MultiSteps` was a step, by its state.
+    """Whether `MultiSteps` stands right behind a step, by its state.
+
+    As in Optax, a batch that was passed over after a step does not change that.
 
     >>> from assay import optim
     >>> tx, w = MultiSteps(optim.sgd(1.0), 2), jnp.zeros(())

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from assay import _check
 from assay.optim import _arithmetic as arithmetic
 from assay.optim import _leaves
+from assay.optim._average import ema
 from assay.optim._blocks import clip_by_block_rms, scale_by_param_block_rms
 from assay.optim._decay import add_decayed_weights
 from assay.optim._grouped import leafwise
-from assay.optim._sgd import trace
 from assay.optim._transform import (
     Transform,
     chain,
@@ -163,10 +163,8 @@ def adafactor(
     if multiply_by_parameter_scale:
         steps.append(scale_by_param_block_rms())
     if momentum is not None:
-        # A mean is (1 − momentum) times the velocity.
         dtype = None if dtype_momentum == jnp.float32 else dtype_momentum
-        steps.append(trace(momentum, accumulator_dtype=dtype))
-        steps.append(scale(arithmetic.complement(momentum)))
+        steps.append(ema(momentum, debias=False, accumulator_dtype=dtype))
     if weight_decay_rate is not None:
         steps.append(add_decayed_weights(weight_decay_rate, weight_decay_mask))
     return chain(*steps, scale(-1))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ def number(value: Scalar) -> Scalar:
     return value if isinstance(value, (int, float)) else widen(jnp.asarray(value))
 
 
-def wide(*arrays: Array) -> DType:
+def wide(*arrays: Any) -> DType:
     """float64 if any of the arrays has it, else float32."""
     some = any(jnp.result_type(a) == jnp.float64 for a in arrays)
     return jnp.float64 if some else jnp.float32
@@ -55,9 +56,12 @@ def log_power(b: Scalar, t: Array) -> Array:
 def correction(b: Scalar, count: Array, dtype: DType) -> Array:
     """1 − bᵗ = −expm1(t · log b), which does not cancel where b is near 1."""
     t, b = count.astype(dtype), number(b)
-    if isinstance(b, (int, float)) and b <= 0:
-        return jnp.ones_like(t) if b == 0 else 1 - b**t
-    return -jnp.expm1(log_power(b, t))
+    if isinstance(b, (int, float)):
+        plain = jnp.ones_like(t) if b == 0 else 1 - b**t
+        return plain if b <= 0 else -jnp.expm1(log_power(b, t))
+    positive = b > 0  # of 0 the logarithm has no derivative, the power has
+    near = -jnp.expm1(log_power(jnp.where(positive, b, 1), t))
+    return jnp.where(positive, near, 1 - like(b, t) ** t)
 
 
 def corrections(count: Array, moments: PyTree, *betas: Scalar) -> list[Array]:
@@ -82,7 +86,9 @@ def full_like(who: str, params: PyTree, value: Scalar, dtype: DType = None) -> P
 
     def leaf(p):
         _check.floating(who, params=p)
-        return jnp.full_like(p, like(number(value), p), dtype=dtype or wide(p))
+        made = jnp.full_like(p, like(number(value), p), dtype=dtype or wide(p))
+        # Of an array of its own: the state may be donated, a hyper-parameter not.
+        return made if isinstance(value, (int, float)) else jnp.array(made, copy=True)
 
     return jax.tree.map(leaf, params)
 
@@ -109,7 +115,7 @@ def accumulate(who: str, f: Callable, updates: PyTree, *moments: PyTree) -> PyTr
             todo = "Call init with the parameters that receive gradients."
             _check.fail(who, "every update needs its state", "a leaf without", todo)
         dtype = wide(g, *ms)
-        return f(jnp.asarray(g).astype(dtype), *(m.astype(dtype) for m in ms))
+        return f(*(jnp.asarray(x).astype(dtype) for x in (g, *ms)))
 
     return jax.tree.map(leaf, updates, *moments, is_leaf=lambda g: g is None)
 

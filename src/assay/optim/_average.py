@@ -91,7 +91,9 @@ def params_ema(
 
     def init(params):
         start = _copy(who, params, accumulator_dtype)
-        weight = jnp.full([], 0 if debias else 1, arithmetic.wide(*_floats(start)))
+        weight = jnp.full(
+            [], 0 if debias else 1, arithmetic.wide(*jax.tree.leaves(start))
+        )
         return ParamsEmaState(jnp.zeros([], jnp.int32), weight, start)
 
     def update(updates, state, params=None, **extra):
@@ -140,7 +142,8 @@ def swa(
         count = arithmetic.increment(state.count)
         hit = (count > begin) & ((count - begin) % every == 0)
         n = jnp.where(hit, arithmetic.increment(state.averaged), state.averaged)
-        share = jnp.where(hit | (n == 0), 1 / jnp.maximum(n, 1).astype(jnp.float32), 0)
+        whole = jnp.maximum(n, 1).astype(arithmetic.wide(*jax.tree.leaves(params)))
+        share = jnp.where(hit | (n == 0), 1 / whole, 0)
         new = _toward("swa", state.average, apply_updates(params, updates), share)
         return updates, SwaState(count, n, new)
 
@@ -200,11 +203,6 @@ def _copy(who: str, params: PyTree, dtype: DType) -> PyTree:
         return jnp.array(p, dtype or arithmetic.wide(p), copy=True)
 
     return jax.tree.map(leaf, params)
-
-
-def _floats(tree: PyTree) -> list:
-    """The leaves, and one float32, so that there is a widest."""
-    return [*jax.tree.leaves(tree), jnp.float32(0)]
 
 
 def _toward(who: str, mean: PyTree, params: PyTree, share: Array) -> PyTree:

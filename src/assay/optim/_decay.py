@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from assay import _check
 from assay.optim import _arithmetic as arithmetic
+from assay.optim import _mask
 from assay.optim._transform import Transform
 from assay.typing import Array, PyTree, ScalarOrSchedule
 
@@ -51,7 +52,9 @@ def add_decayed_weights(
         def branch(chosen, gs, ps):
             return arithmetic.each(leaf, gs, ps) if chosen else gs
 
-        chosen = mask(params) if callable(mask) else True if mask is None else mask
+        chosen = True
+        if mask is not None:
+            chosen = _mask.chosen("add_decayed_weights", mask, params)
         updates = jax.tree.map(branch, chosen, updates, params)
         count = arithmetic.increment(state.count)
         return updates, AddDecayedWeightsState(count)

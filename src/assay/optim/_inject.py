@@ -108,7 +108,7 @@ def set_hyperparams(state: PyTree, **values: Any) -> PyTree:
             _check.fail("set_hyperparams", must, f"{name}={value}")
         old = leaves[places[name]]
         new = jnp.asarray(value, jnp.result_type(old))
-        leaves[places[name]] = jnp.broadcast_to(new, jnp.shape(old))
+        leaves[places[name]] = jnp.array(jnp.broadcast_to(new, jnp.shape(old)))
     return structure.unflatten(leaves)
 
 
@@ -164,11 +164,14 @@ def _injected(make, numbers, schedules, dtype):
 
 
 def _held(x, wide, dtype):
-    """As the state holds it: numbers in `wide`, arrays in their own dtype if wide."""
+    """As the state holds it: numbers in `wide`, arrays in their own dtype if wide.
+
+    A copy: the state may be donated, the user's number not.
+    """
     if not jnp.issubdtype(jnp.result_type(x), jnp.floating):
-        return jnp.asarray(x, jnp.result_type(x))
+        return jnp.array(x, jnp.result_type(x), copy=True)
     strong = isinstance(x, jax.Array) and not x.weak_type
-    return jnp.asarray(x, dtype or (arithmetic.wide(x) if strong else wide))
+    return jnp.array(x, dtype or (arithmetic.wide(x) if strong else wide), copy=True)
 
 
 def _flat(bound):

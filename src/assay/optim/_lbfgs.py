@@ -138,7 +138,7 @@ def _latest(state, gradient, place):
     good = (state.count > 0) & (sy > eps * jnp.sqrt(ss) * jnp.sqrt(yy))
     weight = jnp.where(good, 1 / jnp.where(good, sy, 1), 0)
     s, y = jax.tree.map(lambda x: jnp.where(good, x, 0), (s, y))
-    size = _leaves.norm(jax.lax.stop_gradient(gradient))
+    size = _leaves.norm(gradient)
     first = size.inverse / jnp.where(size.n > 0, size.n, 1)
     first = jnp.where(size.n * size.unit > 1, first, 1)
     scale = jnp.where(good, sy / jnp.where(good, yy, 1), state.identity_scale)

@@ -71,7 +71,8 @@ def lookahead(
         step, rest = arithmetic.number(alpha), arithmetic.complement(alpha)
 
         def ahead(u, f, s):
-            return f.astype(u.dtype) + u - s.astype(u.dtype)
+            f, s = (jnp.asarray(x).astype(u.dtype) for x in (f, s))
+            return f + u - s
 
         def fast_leaf(u, f, s):
             back = arithmetic.like(rest, u) * ahead(u, f, s)

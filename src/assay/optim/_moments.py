@@ -60,7 +60,7 @@ def update_infinity_moment(
 
     def leaf(g, m):
         fresh = jnp.abs(g) + arithmetic.like(eps, g)
-        return jnp.maximum(fresh, arithmetic.like(b, m) * m)
+        return jnp.maximum(fresh, arithmetic.decayed(m, b))
 
     new = arithmetic.accumulate("update_infinity_moment", leaf, updates, moments)
     return arithmetic.cast_like(new, moments)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from assay.optim import _arithmetic as arithmetic
 from assay.optim._average import ema
 from assay.optim._transform import Transform, stateless, with_extra_args_support
-from assay.typing import DType, PyTree, Scalar
+from assay.typing import Array, DType, PyTree, Scalar
 
 
 class SnapshotState(NamedTuple):
@@ -39,13 +39,20 @@ def snapshot(measure_name: str, measure: Callable) -> Transform:
     5.0
     """
 
-    def update(updates, state, params=None, **extra):
-        del state, params, extra
-        return updates, SnapshotState({measure_name: _strong(measure(updates))})
+    def look(updates):
+        return {measure_name: _strong(measure(updates))}
 
-    return Transform(
-        lambda params: SnapshotState({measure_name: _strong(measure(params))}), update
-    )
+    def update(updates, state, params=None, **extra):
+        del params, extra
+        found = jax.tree.map(
+            lambda x, old: x.astype(old.dtype), look(updates), state.measurement
+        )
+        return updates, SnapshotState(found)
+
+    def init(params):
+        return SnapshotState(jax.tree.map(_zeros, jax.eval_shape(look, params)))
+
+    return Transform(init, update)
 
 
 def monitor(measures: dict[str, Transform | Callable]) -> Transform:
@@ -77,11 +84,13 @@ def monitor(measures: dict[str, Transform | Callable]) -> Transform:
         states = tuple(part.init(params) for part in parts.values())
         # The state has its final form from the start, so that it can be scanned over.
         form = jax.eval_shape(lambda p: look(p, states, p, {}).measurements, params)
-        zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), form)
-        return MonitorState(zeros, states)
+        return MonitorState(jax.tree.map(_zeros, form), states)
 
     def update(updates, state, params=None, **extra):
-        return updates, look(updates, state.measure_states, params, extra)
+        new = look(updates, state.measure_states, params, extra)
+        old = state.measurements
+        values = jax.tree.map(lambda x, o: x.astype(o.dtype), new.measurements, old)
+        return updates, new._replace(measurements=values)
 
     return Transform(init, update)
 
@@ -119,6 +128,12 @@ def _transform(measure: Any) -> Transform:
     if hasattr(measure, "update"):
         return with_extra_args_support(measure)
     return stateless(lambda updates, params: measure(updates))
+
+
+def _zeros(form: Any) -> Array:
+    """Nothing measured yet, at least in float32: gradients may be wider."""
+    floating = jnp.issubdtype(form.dtype, jnp.floating)
+    return jnp.zeros(form.shape, arithmetic.wide(form) if floating else form.dtype)
 
 
 def _strong(tree: PyTree) -> PyTree:

@@ -46,6 +46,8 @@ def reduce_on_plateau(
 
     torch's ReduceLROnPlateau, whose patience is one less.
     """
+    for name, n in (("patience", patience), ("accumulation_size", accumulation_size)):
+        _check.within("reduce_on_plateau", name, n, 1, float("inf"))
     _judge(factor, rtol, atol)
     factor, floor = arithmetic.number(factor), arithmetic.number(min_scale)
     better, less = arithmetic.complement(rtol), arithmetic.number(atol)

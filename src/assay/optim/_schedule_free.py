@@ -60,7 +60,7 @@ def schedule_free(
     def init(params):
         dtype = arithmetic.wide(*jax.tree.leaves(params))
         return ScheduleFreeState(
-            b1=jnp.asarray(arithmetic.number(b1), dtype),
+            b1=jnp.array(arithmetic.number(b1), dtype, copy=True),
             relative_sum=jnp.zeros([], dtype),
             step_count=jnp.ones([], jnp.int32),
             max_lr=jnp.zeros([], dtype),
@@ -79,7 +79,9 @@ def schedule_free(
         leaf = _leaf(c, arithmetic.like(arithmetic.number(b1), c))
         updates, z = _leaves.spread(who, leaf, 2, steps, state.z, params)
         count = arithmetic.increment(count)
-        return updates, ScheduleFreeState(state.b1, total, count, most, held, z)
+        # The b1 of this update, for whoever evaluates: a held one may have changed.
+        now = jnp.asarray(arithmetic.number(b1)).astype(state.b1.dtype)
+        return updates, ScheduleFreeState(now, total, count, most, held, z)
 
     return Transform(init, update)
 
@@ -175,7 +177,9 @@ def _share(total, old, most, power):
     """
     power = arithmetic.like(power, total)
     some = (most > 0) | (jnp.asarray(power) == 0)
-    total = total * (old / jnp.where(most > 0, most, 1)) ** power + 1
+    # Before the first step the total is 0, and so must be the derivative of 0^power.
+    ratio = jnp.where(old > 0, old / jnp.where(most > 0, most, 1), 1)
+    total = total * ratio**power + 1
     return jnp.where(some, total, 0), jnp.where(some, 1 / total, 0)
 
 

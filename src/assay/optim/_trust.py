@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from assay.optim import _arithmetic as arithmetic
-from assay.optim import _leaves
+from assay.optim import _leaves, _mask
 from assay.optim._grouped import leafwise
 from assay.optim._transform import Transform, stateless
 from assay.typing import PyTree, Scalar
@@ -50,7 +50,7 @@ def scale_by_trust_ratio(
 
     def update(updates, params):
         _leaves.need_params(who, params)
-        chosen = mask(params) if callable(mask) else True if mask is None else mask
+        chosen = True if mask is None else _mask.chosen(who, mask, params)
         return jax.tree.map(branch, chosen, updates, params)
 
     return leafwise(who, stateless(update))

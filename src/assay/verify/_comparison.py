@@ -88,11 +88,12 @@ class Report(NamedTuple):
     tolerance: float
     diagnosis: str = ""  # why they differ, where the reason was found
     notes: tuple[str, ...] = ()  # what else is to be said
+    broken: str = ""  # what mine raises where the reference runs
 
     @property
     def matches(self) -> bool:
-        """Whether no stream drove them apart."""
-        return self.first is None
+        """Whether no stream drove them apart, and mine ran on all."""
+        return self.first is None and not self.broken
 
     @property
     def first(self) -> Stream | None:
@@ -105,6 +106,7 @@ class Report(NamedTuple):
     def sentence(self) -> str:
         """The verdict in one sentence."""
         said = self._agreement() if self.first is None else self._difference(self.first)
+        said = self.broken or said
         told = [s for s in self.streams if s.parting and not s.binding and self.matches]
         apart = [f"{s.name} differs from step {s.step} in {s.leaf}" for s in told]
         return "; ".join([said, *apart, *self.notes])

@@ -107,6 +107,8 @@ def _along(
 ) -> Slopes:
     """The least errors that any step on any line shows: rounding is no mistake."""
     least: list[float | None] = [None] * 5
+    if _lost(subject, derivatives, chosen):
+        return Slopes(float("inf"), *least[1:], name=_name(subject, chosen))
     for point, line in _lines(subject, chosen):
         found = derivatives(point, line)
         for step in STEPS:
@@ -117,6 +119,22 @@ def _along(
             if max(first, default=0) <= bound and max(second, default=0) <= 10 * bound:
                 return Slopes(*least, name=_name(subject, chosen))
     return Slopes(*least, name=_name(subject, chosen))
+
+
+def _lost(subject: Subject, derivatives: Derivatives, chosen: list[int]) -> bool:
+    """Whether a derivative at the inputs themselves is nan where differences are not.
+
+    The lines that follow may step around such a point; the user's inputs do not.
+    """
+    point, line = list(_lines(subject, chosen))[1]
+    found = derivatives(point, line)
+    slope = _differences(subject, point, line, STEPS[0])[1]
+    known = [np.isfinite(t) for t in slope]
+    forward, backward = found.get("forward"), found.get("backward")
+    if backward is not None and all(k.all() for k in known) and np.isnan(backward):
+        return True
+    pairs = zip(forward or [], known, strict=False)
+    return any((np.isnan(g) & k).any() for g, k in pairs)
 
 
 def _two(errors: list) -> tuple[list, list]:

@@ -71,7 +71,9 @@ def _noted(
     theirs = note("theirs", sides["theirs"], tolerance)
     mine, apart = sides["mine"], sides["apart"]
     nearer = mine._replace(off=np.minimum(mine.off, apart.off))
-    room = np.maximum(4 * theirs.lately, 2 * np.finfo(np.float64).eps / fine)
+    # At most a tenth: a reference that is lost once must not excuse what follows.
+    room = np.minimum(4 * theirs.lately, 0.1)
+    room = np.maximum(room, 2 * np.finfo(np.float64).eps / fine)
     return {
         "mine": note("mine", mine, tolerance),
         "theirs": theirs,

@@ -154,7 +154,7 @@ def rule64(reference: Transform, *, tolerance: float = TOLERANCE) -> Rule64:
             between = _record.gap(seen.mine, seen.theirs)
         count = state.count + jnp.int32(1)
         follows = _record.note(state.theirs, count, theirs, tolerance)
-        allowed = jnp.maximum(jnp.float32(tolerance), 4 * follows.relative)
+        allowed = jnp.maximum(jnp.float32(tolerance), 4 * follows.lately)
         nearer = mine._replace(off=jnp.minimum(mine.off, between.off))
         return RuleState(
             inner,

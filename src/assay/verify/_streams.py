@@ -23,16 +23,19 @@ def parameters() -> PyTree:
     def draw(shape):
         return np.asarray(rng.standard_normal(shape), np.float32)
 
-    return jax.tree.map(draw, shapes, is_leaf=lambda x: isinstance(x, tuple))
+    drawn = jax.tree.map(draw, shapes, is_leaf=lambda x: isinstance(x, tuple))
+    # A leaf that starts at zero, as biases do: what norms of parameters make of it.
+    return {**drawn, "zero": np.zeros(2, np.float32)}
 
 
 def mixed() -> PyTree:
-    """Leaves of three precisions, one of them without entries."""
+    """Leaves of three precisions, one of them without entries, one large."""
     rng = np.random.default_rng(6)
     shapes = {"bfloat16": (3, 4), "empty": (0, 3), "float16": (5,), "float32": (2, 3)}
+    shapes["large"] = (128, 130)  # what Adafactor and its like factor
 
     def draw(name, shape):
-        dtype = np.float32 if name == "empty" else jnp.dtype(name)
+        dtype = np.float32 if name in ("empty", "large") else jnp.dtype(name)
         return rng.standard_normal(shape).astype(dtype)
 
     return {name: draw(name, shape) for name, shape in shapes.items()}

@@ -199,8 +199,13 @@ def _apart(fours: list) -> np.ndarray:
     out[2] = 1
     for k, (m, r, d, t) in enumerate(fours):
         pairs = (m, t), (r, t), (m, r), (d, t)
-        out[0, :, k] = [0.0 if a is b is None else np.inf for a, b in pairs]
+        out[0, :, k] = [0.0 if _alike(a, b) else np.inf for a, b in pairs]
     return out
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether neither moves the leaf, or both do in one shape."""
+    return a is b is None or _one_shape((a, b))
 
 
 def _one_shape(four: tuple) -> bool:

@@ -59,9 +59,12 @@ class Found(NamedTuple):
         return {**about, **calls, **words, **found, "apart": self.apart}
 
 
-def schedule(t: Any) -> Any:
-    """The rate after t updates: 1/16, halved every 50 steps."""
-    return RATES[t] if isinstance(t, int) else jnp.asarray(RATES, float)[t]
+def rate_of(row: Convention) -> Any:
+    """The rate after t updates: 1/16, halved every 50 steps; or a number."""
+    if row.constant:
+        return RATE * row.times
+    rates = RATES * row.times
+    return lambda t: rates[t] if isinstance(t, int) else jnp.asarray(rates, float)[t]
 
 
 def cases(row: Convention) -> list[list[Case]]:
@@ -89,7 +92,7 @@ def truth(row: Convention, case: Case) -> tuple[np.ndarray, np.ndarray]:
     them.
     """
     rule = getattr(rules, row.rule or row.optimizer)
-    rate = RATE if row.constant else schedule
+    rate = rate_of(row)
     tx = _rule.transform(rule, rate, **settings(row, case, 0))
     p, us, ps = _start(row), [], []
     state = tx.init(p)
@@ -194,7 +197,7 @@ def apart(row: Convention) -> float | None:
 def _in_torch(job: Job, dtype: Any) -> list[np.ndarray]:
     """torch by itself, step by step."""
     row, got = job.row, []
-    rate = RATE if row.constant else schedule
+    rate = rate_of(row)
     for case, (_, ps) in zip(job.alike, job.told, strict=True):
         tx = _adapters.torch_optimizer(row.call, lr=rate, **settings(row, case, 1))
         state, us = tx.init(ps[0].astype(dtype)), []
@@ -211,7 +214,7 @@ def _in_jax(jobs: list[Job], dtype: Any, side: int) -> list[np.ndarray]:
 
     def one(job, make, gradients, eps, ps):
         case = job.alike[0]._replace(eps=eps)
-        rate = RATE if job.row.constant else schedule
+        rate = rate_of(job.row)
         tx = make(learning_rate=rate, **settings(job.row, case, side))
 
         def step(state, now):

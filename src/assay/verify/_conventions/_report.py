@@ -18,8 +18,8 @@ The same name is not the same algorithm. Below: the direction u of every library
 update being −rate · u, or −u where the rate stands in u itself; the arguments of
 `assay.optim` that make it at that library's own defaults; and how it is called there.
 m̂, v̂ are the means of g and g² over 1−bᵗ.
-`assay verify optim` checks every line over {steps} steps at eps 1e-8, 1e-5, 1e-2, 1 and
-its own, against the rule in NumPy's float64.
+`assay verify optim` checks every line over {steps} steps, at eps 1e-8, 1e-5, 1e-2,
+1 and its own where it has one, against the rule in NumPy's float64.
 
 This page is written by `assay.verify.conventions_markdown()`; do not edit it by hand.
 """
@@ -40,7 +40,8 @@ def conventions_table(found: Iterable[Found]) -> Group:
                 _both(f.single, f.double),
                 _both(f.theirs_single, f.theirs_double),
             )
-            word = "[green]right[/]" if f.ok else "[red]WRONG[/]"
+            mine = "ours right" if f.note else "right"  # theirs is not installed
+            word = f"[green]{mine}[/]" if f.ok else "[red]WRONG[/]"
             far = f.apart
             far = "" if far is None else f"{far:.0e}"
             table.add_row(

@@ -34,6 +34,7 @@ class Convention(NamedTuple):
     params: bool = False  # whether the update depends on the parameters
     moves: bool = False  # the update is a difference of two parameters, in ours too
     constant: bool = False  # takes a number for the rate, no schedule
+    times: float = 1.0  # a larger rate, where a cap on it is to be seen
     rule: str = ""  # the rule in NumPy where no arguments of ours make it
     low: str = ""  # what the library keeps or computes in low precision, even in x64
     slack: float = 1e-12  # how far that takes it from the rule in float64

@@ -73,7 +73,8 @@ def layout(params: PyTree | None) -> Layout:
     if params is None:
         shapes = {"bias": (3,), "kernel": (2, 3), "scale": (), "shift": (3,)}
         params = {name: np.zeros(shape) for name, shape in shapes.items()}
-    names, start, made = _record.names(params), 0, []
+    whole = zip(_record.names(params), _record.leaves(params), strict=True)
+    names, start, made = [n for n, leaf in whole if leaf is not None], 0, []
     leaves, structure = jax.tree.flatten(params)
     for name, leaf in zip(names, leaves, strict=True):
         shape = tuple(min(n, SIDE) for n in np.shape(leaf))

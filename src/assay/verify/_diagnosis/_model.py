@@ -150,8 +150,8 @@ def distance(updates: np.ndarray, run: Run, *, most: float = 1.0) -> float:
     """
     n = len(updates)
     finite = np.isfinite(run.updates[:n])
-    if np.any(np.isfinite(updates) != finite):
-        return np.inf
+    if np.any(np.isfinite(updates) != finite) or not finite.any():
+        return np.inf  # nothing but nan is no evidence
     with np.errstate(invalid="ignore"):
         off = np.abs(updates - run.updates[:n]) / run.peaks[:n]
     off = np.where(finite, off, 0)

@@ -89,8 +89,8 @@ def _tried(
         return None
     if names and off <= allowed:
         model = fits.rounded(model, names, seen, run, steps)
-        if any(_as_before(n, model, reference) for n in names):
-            return None
+    if any(_as_before(n, model, reference) for n in names):
+        return None
     return Explanation(model, changes, off)
 
 
