@@ -65,7 +65,8 @@ def diagnose(
     allowed = references.tolerance(seen.reference, identity.model)
     if identity.distance > allowed:
         return _unknown(identity, seen, steps)
-    found = search.explanations(identity.model, seen)
+    moves = np.isfinite(seen.mine.updates).any()  # of nan alone anything may be said
+    found = search.explanations(identity.model, seen) if moves else []
     if not found or not search.explains(found[0], seen):
         return _unexplained(identity, found, steps)
     diagnosis = _explained(identity, found, mine, seen)

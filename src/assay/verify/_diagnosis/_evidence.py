@@ -73,8 +73,10 @@ def layout(params: PyTree | None) -> Layout:
     if params is None:
         shapes = {"bias": (3,), "kernel": (2, 3), "scale": (), "shift": (3,)}
         params = {name: np.zeros(shape) for name, shape in shapes.items()}
-    whole = zip(_record.names(params), _record.leaves(params), strict=True)
-    names, start, made = [n for n, leaf in whole if leaf is not None], 0, []
+    whole = list(zip(_record.names(params), _record.leaves(params), strict=True))
+    if any(leaf is None for _, leaf in whole):  # absent: nothing is to be seen there
+        params = {name: leaf for name, leaf in whole if leaf is not None}
+    names, start, made = _record.names(params), 0, []
     leaves, structure = jax.tree.flatten(params)
     for name, leaf in zip(names, leaves, strict=True):
         shape = tuple(min(n, SIDE) for n in np.shape(leaf))
