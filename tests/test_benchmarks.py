@@ -86,8 +86,10 @@ def test_optimizers_smoke_run(monkeypatch, tmp_path, capsys):
     kinds = {(row["case"], row["peer"]) for row in rows}
     assert ("lion, one leaf of 50M", "optax") in kinds
     assert ("adam grouped, 2000 leaves of 1000", "ours as a tree") in kinds
-    assert all(row["difference"] <= cases.TOLERANCE for row in rows)
-    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+    ran = [row for row in rows if "skipped" not in row]  # torch may be missing
+    assert all(row["difference"] <= cases.TOLERANCE for row in ran)
+    said = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in said if "skipped: " not in line) <= 80
     text = runner.report(rows, {"device": "1 x cpu", "cores": 2, "jax": "0"})
     assert "| adam grouped, whole step, 8 leaves |" in text
     assert len({line.count("|") for line in text.splitlines()[2:6]}) == 1
