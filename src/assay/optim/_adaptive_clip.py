@@ -4,9 +4,8 @@ import jax.numpy as jnp
 
 from assay import _check
 from assay.optim import _arithmetic as arithmetic
-from assay.optim import _leaves
+from assay.optim import _leaves, _norms
 from assay.optim._grouped import leafwise
-from assay.optim._moments import _unit
 from assay.optim._transform import Transform, stateless
 from assay.typing import Array, Axis, Scalar
 
@@ -23,8 +22,8 @@ def unitwise_norm(x: Array, axis: Axis = None) -> Array:
 
     Brock et al. 2021, arXiv:2102.06171.
     """
-    unit, norm = _unit_norm(x, axis)
-    return jnp.broadcast_to(unit * norm, jnp.shape(x))
+    size = _size(x, axis)
+    return jnp.broadcast_to(size.unit * size.n, jnp.shape(x))
 
 
 def adaptive_grad_clip(
@@ -44,18 +43,11 @@ def adaptive_grad_clip(
     share, low = arithmetic.number(clipping), arithmetic.number(eps)
 
     def leaf(g, p):
-        unit, size = _unit_norm(g, axis)
-        scale, weight = _unit_norm(p, axis)
-        weight = (scale * weight).astype(g.dtype)
-        limit = jnp.maximum(weight, arithmetic.like(low, g)) * arithmetic.like(share, g)
-        small = size <= limit / unit
-        factor = limit / jnp.where(small, 1, size)
-        shape = jnp.shape(g)
-        unit, small, factor, finite = (
-            jnp.broadcast_to(a, shape)
-            for a in (unit, small, factor, jnp.isfinite(size))
-        )
-        return jnp.where(finite, jnp.where(small, g, g / unit * factor), jnp.nan)
+        size, weight = _size(g, axis), _size(p, axis)
+        scale = (weight.unit * weight.n).astype(g.dtype)
+        limit = jnp.maximum(scale, arithmetic.like(low, g)) * arithmetic.like(share, g)
+        whole = [jnp.broadcast_to(x, jnp.shape(g)) for x in (*size, limit)]
+        return _norms.cut(g, _norms.Norm(*whole[:2]), whole[2])
 
     def update(updates, params):
         _leaves.need_params("adaptive_grad_clip", params)
@@ -64,13 +56,10 @@ def adaptive_grad_clip(
     return leafwise("adaptive_grad_clip", stateless(update))
 
 
-def _unit_norm(x: Array, axis: Axis) -> tuple[Array, Array]:
-    """(unit, n), ‖x‖ = unit · n over the axes, which stay with size 1."""
+def _size(x: Array, axis: Axis) -> _norms.Norm:
+    """The norms over the axes, those of a unit's inputs if there are none."""
     x = arithmetic.widen(x)
-    axes = _inputs(x) if axis is None else axis
-    unit = _unit(x, axes)
-    squares = jnp.sum((x / unit) ** 2, axes, keepdims=True)
-    return unit, arithmetic.safe_sqrt(squares)
+    return _norms.along(x, _inputs(x) if axis is None else axis)
 
 
 def _inputs(x: Array) -> Axis:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 
 from assay.optim import _arithmetic as arithmetic
-from assay.optim import _leaves
+from assay.optim import _leaves, _norms
 from assay.optim._grouped import leafwise
 from assay.optim._transform import Transform, stateless
 from assay.typing import Scalar
@@ -23,15 +23,9 @@ def clip_by_block_rms(threshold: Scalar) -> Transform:
 
     Shazeer and Stern 2018, arXiv:1804.04235.
     """
-    threshold = arithmetic.number(threshold)
 
     def leaf(u):
-        size = _leaves.rms(u)
-        limit = arithmetic.like(threshold, size.n)
-        small = size.n <= limit * size.inverse
-        factor = limit / jnp.where(small, 1, size.n)
-        clipped = jnp.where(small, u, u * size.inverse * factor)
-        return jnp.where(jnp.isfinite(size.n), clipped, jnp.nan)
+        return _norms.cut(u, _norms.rms(u), threshold)
 
     clipped = stateless(lambda updates, params: arithmetic.each(leaf, updates))
     return leafwise("clip_by_block_rms", clipped)
@@ -46,7 +40,7 @@ def scale_by_param_block_norm(min_scale: Scalar = 1e-3) -> Transform:
 
     Bernstein et al. 2020, arXiv:2002.03432.
     """
-    return _scale_by("scale_by_param_block_norm", _leaves.norm, min_scale)
+    return _scale_by("scale_by_param_block_norm", _norms.norm, min_scale)
 
 
 def scale_by_param_block_rms(min_scale: Scalar = 1e-3) -> Transform:
@@ -58,12 +52,12 @@ def scale_by_param_block_rms(min_scale: Scalar = 1e-3) -> Transform:
 
     Shazeer and Stern 2018, arXiv:1804.04235.
     """
-    return _scale_by("scale_by_param_block_rms", _leaves.rms, min_scale)
+    return _scale_by("scale_by_param_block_rms", _norms.rms, min_scale)
 
 
 def _scale_by(who: str, size_of: Callable, min_scale: Scalar) -> Transform:
     def leaf(u, p):
-        unit, size = _leaves.at_least(size_of(jnp.asarray(p, u.dtype)), min_scale)
+        unit, size = _norms.at_least(size_of(jnp.asarray(p, u.dtype)), min_scale)
         return u * size * unit
 
     def update(updates, params):

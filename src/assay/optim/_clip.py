@@ -1,9 +1,9 @@
 """Clipping by value and by global norm, right up to the largest finite number."""
 
-import jax
 import jax.numpy as jnp
 
 from assay.optim import _arithmetic as arithmetic
+from assay.optim import _norms
 from assay.optim._transform import Transform, stateless
 from assay.typing import Array, PyTree, Scalar
 
@@ -33,8 +33,8 @@ def global_norm(updates: PyTree) -> Array:
     >>> f"{norm:.5g}"
     '5e+30'
     """
-    unit, norm = _scaled_norm(updates)
-    return unit * norm
+    size = _norms.norm(updates)
+    return size.unit * size.n
 
 
 def clip_by_global_norm(max_norm: Scalar) -> Transform:
@@ -49,38 +49,10 @@ def clip_by_global_norm(max_norm: Scalar) -> Transform:
 
     Pascanu, Mikolov and Bengio 2013, arXiv:1211.5063.
     """
-    max_norm = arithmetic.number(max_norm)
 
     def clipped(updates, params):
         del params
-        unit, norm = _scaled_norm(updates)
-        limit = arithmetic.like(max_norm, norm) / unit
-        small, finite = norm <= limit, jnp.isfinite(norm)
-        # max_norm / ‖g‖ may be subnormal: divide by the norm in units, then by unit.
-        factor = arithmetic.like(max_norm, norm) / jnp.where(small, 1, norm)
-
-        def leaf(g):
-            one = unit.astype(g.dtype)
-            shrunk = jnp.where(small, g, (g / one) * factor.astype(g.dtype))
-            return jnp.where(finite, shrunk, jnp.nan)
-
-        return arithmetic.each(leaf, updates)
+        size = _norms.norm(updates)
+        return arithmetic.each(lambda g: _norms.cut(g, size, max_norm), updates)
 
     return stateless(clipped)
-
-
-def _scaled_norm(updates: PyTree) -> tuple[Array, Array]:
-    """(unit, n), ‖updates‖ = unit · n; unit a power of two near the largest entry."""
-    leaves = [arithmetic.widen(g) for g in jax.tree.leaves(updates)]
-    dtype = arithmetic.wide(*leaves)
-    zero = jnp.zeros([], dtype)
-    largest = zero
-    for g in leaves:
-        top = jnp.max(jnp.abs(g), initial=0).astype(dtype)
-        largest = jnp.maximum(largest, jax.lax.stop_gradient(top))
-    # A power of two, so that scaling rounds nothing; bounded, so that its inverse and
-    # the squares stay normal numbers.
-    exponent = jnp.clip(jnp.frexp(largest)[1], -100, 100)
-    unit = jnp.ldexp(jnp.ones([], dtype), exponent)
-    squares = [jnp.sum((g / unit.astype(g.dtype)) ** 2).astype(dtype) for g in leaves]
-    return unit, arithmetic.safe_sqrt(sum(squares, start=zero))

@@ -6,9 +6,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from assay import _check
 from assay.optim import _arithmetic as arithmetic
-from assay.optim import _mask
+from assay.optim import _leaves, _mask
 from assay.optim._transform import Transform
 from assay.typing import Array, PyTree, ScalarOrSchedule
 
@@ -40,9 +39,7 @@ def add_decayed_weights(
 
     def update(updates, state, params=None, **extra):
         del extra
-        if params is None:
-            todo = "Call update(updates, state, params)."
-            _check.fail("add_decayed_weights", "params must be given", None, todo)
+        _leaves.need_params("add_decayed_weights", params)
         rate = weight_decay(state.count) if callable(weight_decay) else weight_decay
         rate = arithmetic.number(rate)
 

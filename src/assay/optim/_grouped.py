@@ -204,7 +204,7 @@ def _is_array(x: Any) -> bool:
 
 
 def _units(tree: PyTree) -> PyTree:
-    """True for every group, False for every leaf by itself, None (no update) kept."""
+    """True for every group, False for every leaf by itself."""
 
     def unit(x):
         if not _is_grouped(x):

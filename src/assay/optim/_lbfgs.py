@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from assay import _check
 from assay.optim import _arithmetic as arithmetic
-from assay.optim import _leaves
+from assay.optim import _leaves, _norms
 from assay.optim._linesearch import inner, precision
 from assay.optim._linesearch_zoom import scale_by_zoom_linesearch
 from assay.optim._transform import Transform, chain, identity, scale_by_learning_rate
@@ -138,7 +138,7 @@ def _latest(state, gradient, place):
     good = (state.count > 0) & (sy > eps * jnp.sqrt(ss) * jnp.sqrt(yy))
     weight = jnp.where(good, 1 / jnp.where(good, sy, 1), 0)
     s, y = jax.tree.map(lambda x: jnp.where(good, x, 0), (s, y))
-    size = _leaves.norm(gradient)
+    size = _norms.norm(gradient)
     first = size.inverse / jnp.where(size.n > 0, size.n, 1)
     first = jnp.where(size.n * size.unit > 1, first, 1)
     scale = jnp.where(good, sy / jnp.where(good, yy, 1), state.identity_scale)

@@ -66,9 +66,9 @@ def scale_by_backtracking_linesearch(
 
     Armijo 1966; Vaswani et al. 2019, arXiv:1905.09997.
     """
-    who, names = "scale_by_backtracking_linesearch", arithmetic.number
-    c, shrink, grow = names(slope_rtol), names(decrease_factor), names(increase_factor)
-    top, atol, rtol = names(max_learning_rate), names(atol), names(rtol)
+    who, number = "scale_by_backtracking_linesearch", arithmetic.number
+    c, shrink, grow = map(number, (slope_rtol, decrease_factor, increase_factor))
+    top, atol, rtol = number(max_learning_rate), number(atol), number(rtol)
 
     def init(params):
         dtype = _linesearch.precision(params)

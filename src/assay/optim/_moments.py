@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from assay import _check
 from assay.optim import _arithmetic as arithmetic
+from assay.optim import _norms
 from assay.typing import Array, Axis, PyTree, Scalar
 
 
@@ -112,7 +113,7 @@ def safe_norm(
     """
     _check.floating("safe_norm", x=x)
     x = arithmetic.widen(x)
-    unit = jnp.ones([], x.dtype) if ord == 0 else _unit(x, axis)
+    unit = jnp.ones([], x.dtype) if ord == 0 else _norms.unit(_top(x, axis))
     low = arithmetic.like(arithmetic.number(min_norm), x)
 
     def norm(y, keep):
@@ -132,15 +133,13 @@ def safe_root_mean_squares(x: Array, min_rms: Scalar) -> Array:
     """
     x = jnp.asarray(x)
     x = arithmetic.widen(jnp.abs(x) if jnp.iscomplexobj(x) else x)
-    unit = _unit(x, None)
+    unit = _norms.unit(_top(x, None))
     low = arithmetic.like(arithmetic.number(min_rms), x)
     mean = jnp.mean((x / unit) ** 2)
     rms = arithmetic.safe_sqrt(mean) * jnp.squeeze(unit)
     return jnp.where(rms <= low, low, rms)
 
 
-def _unit(x, axis):
-    """A power of two near the largest entry along the axes, which stay with size 1."""
-    top = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis, keepdims=True, initial=0))
-    exponent = jnp.clip(jnp.frexp(top)[1], -100, 100)
-    return jnp.ldexp(jnp.ones_like(top), exponent)
+def _top(x, axis):
+    """The largest entry along the axes, which stay with size 1."""
+    return jnp.max(jnp.abs(x), axis, keepdims=True, initial=0)

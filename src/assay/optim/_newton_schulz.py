@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from assay import _check
 from assay.optim import _arithmetic as arithmetic
-from assay.optim import _leaves
+from assay.optim import _norms
 from assay.typing import Array, DType, Scalar
 
 JORDAN = (3.4445, -4.775, 2.0315)
@@ -50,7 +50,7 @@ def orthogonal(
     turned = x.shape[0] > x.shape[1]
     y = x.T if turned else x
     # A power of two first, so that no square overflows or vanishes.
-    inverse = _leaves.norm(y).inverse
+    inverse = _norms.norm(y).inverse
     least = arithmetic.like(arithmetic.number(eps), y) * inverse
     below = (lambda n, e: jnp.maximum(n, e)) if eps_clamp else (lambda n, e: n + e)
     y = start(y * inverse, least, inverse, below).astype(dtype or y.dtype)

@@ -42,7 +42,8 @@ def add_noise(
 
     def update(updates, state, params=None, **extra):
         del params, extra
-        count, (key, sample) = arithmetic.increment(state.count), _split(state.rng_key)
+        count = arithmetic.increment(state.count)
+        key, sample = jax.random.split(state.rng_key)
 
         def leaf(g, k):
             t = count.astype(g.dtype)
@@ -96,9 +97,3 @@ def keys_like(key: Array, tree: PyTree) -> PyTree:
 
 def _integer(key: Any) -> bool:
     return jnp.issubdtype(key.dtype, jnp.integer)
-
-
-def _split(key: Array) -> tuple[Array, Array]:
-    """(the next state's key, the one to draw with)."""
-    after, sample = jax.random.split(key)
-    return after, sample

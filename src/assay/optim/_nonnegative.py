@@ -2,8 +2,8 @@
 
 import jax.numpy as jnp
 
-from assay import _check
 from assay.optim import _arithmetic as arithmetic
+from assay.optim import _leaves
 from assay.optim._transform import EmptyState, Transform, stateless
 
 NonNegativeParamsState = EmptyState
@@ -23,9 +23,7 @@ def keep_params_nonnegative() -> Transform:
         return jnp.where(p + g < 0, -p, g)
 
     def update(updates, params):
-        if params is None:
-            todo = "Call update(updates, state, params)."
-            _check.fail("keep_params_nonnegative", "params must be given", None, todo)
+        _leaves.need_params("keep_params_nonnegative", params)
         return arithmetic.each(leaf, updates, params)
 
     return stateless(update)

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from assay.optim import _arithmetic as arithmetic
-from assay.optim import _leaves
+from assay.optim import _norms
 from assay.optim._transform import Transform, stateless
 from assay.typing import Scalar
 
@@ -21,7 +21,7 @@ def normalize_by_update_norm(
 
     def update(updates, params):
         del params
-        size = _leaves.norm(updates)
+        size = _norms.norm(updates)
         below = size.n + arithmetic.like(eps, size.n) * size.inverse
         below = jnp.where(below == 0, 1, below)
 

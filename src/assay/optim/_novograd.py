@@ -5,8 +5,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from assay import _check
 from assay.optim import _arithmetic as arithmetic
+from assay.optim import _leaves
 from assay.optim._grouped import leafwise
 from assay.optim._transform import Transform, chain, scale_by_learning_rate
 from assay.typing import Array, DType, PyTree, Scalar, ScalarOrSchedule
@@ -52,9 +52,8 @@ def scale_by_novograd(
     def update(updates, state, params=None, **extra):
         del extra
         first, count = state.count == 0, arithmetic.increment(state.count)
-        if decayed and params is None:
-            todo = "Call update(updates, state, params)."
-            _check.fail(who, "params must be given", None, todo)
+        if decayed:
+            _leaves.need_params(who, params)
 
         def squares(g, v):
             norm = jnp.sum(g * g)

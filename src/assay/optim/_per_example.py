@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from assay import _check
 from assay.optim import _arithmetic as arithmetic
-from assay.optim._clip import _scaled_norm
+from assay.optim import _norms
 from assay.typing import Array, PyTree, Scalar
 
 
@@ -24,25 +24,15 @@ def per_example_global_norm_clip(
     Abadi et al. 2016, arXiv:1607.00133.
     """
     _batched("per_example_global_norm_clip", grads)
-    limit = arithmetic.number(l2_norm_clip)
-
-    def scale(example):
-        unit, norm = _scaled_norm(example)
-        small = norm <= arithmetic.like(limit, norm) / unit
-        factor = arithmetic.like(limit, norm) / jnp.where(small, 1, norm)
-        return unit, small, factor, jnp.isfinite(norm)
+    sizes = jax.vmap(_norms.norm)(grads)
+    limit = arithmetic.like(arithmetic.number(l2_norm_clip), sizes.n)
 
     def leaf(g):
-        wide = arithmetic.widen(g)
-        unit, small, factor, finite = (
-            jnp.broadcast_to(a.reshape(-1, *[1] * (g.ndim - 1)), g.shape) for a in found
-        )
-        factor, unit = factor.astype(wide.dtype), unit.astype(wide.dtype)
-        clipped = jnp.where(small, wide, wide / unit * factor)
-        return jnp.sum(jnp.where(finite, clipped, jnp.nan), 0).astype(_float(g))
+        cut = jax.vmap(lambda x, size: _norms.cut(x, size, l2_norm_clip))
+        return jnp.sum(cut(arithmetic.widen(g), sizes), 0).astype(_float(g))
 
-    found = jax.vmap(scale)(grads)
-    return jax.tree.map(leaf, grads), jnp.sum(~found[1], dtype=jnp.int32)
+    clipped = ~(sizes.n <= limit * sizes.inverse)
+    return jax.tree.map(leaf, grads), jnp.sum(clipped, dtype=jnp.int32)
 
 
 def per_example_layer_norm_clip(

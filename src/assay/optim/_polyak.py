@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from assay import _check
 from assay.optim import _arithmetic as arithmetic
-from assay.optim import _leaves
+from assay.optim import _norms
 from assay.optim._transform import (
     EmptyState,
     Transform,
@@ -44,7 +44,7 @@ def scale_by_polyak(
         if value is None:
             todo = "Call update(updates, state, params, value=loss)."
             _check.fail(who, "value must be given", None, todo)
-        unit, n = _leaves.norm(updates)
+        unit, n = _norms.norm(updates)
         # In units where the norm is large: neither it nor its square overflows.
         small = 1 / jnp.maximum(unit, 1)
         gap = jnp.asarray(value).astype(n.dtype) - arithmetic.like(f_min, n)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from assay.optim import _arithmetic as arithmetic
-from assay.optim import _leaves, _mask
+from assay.optim import _leaves, _mask, _norms
 from assay.optim._grouped import leafwise
 from assay.optim._transform import Transform, stateless
 from assay.typing import PyTree, Scalar
@@ -35,8 +35,8 @@ def scale_by_trust_ratio(
     coefficient = arithmetic.number(trust_coefficient)
 
     def leaf(u, p):
-        top = _leaves.at_least(_leaves.norm(jnp.asarray(p, u.dtype)), min_norm)
-        below = _leaves.at_least(_leaves.norm(u), min_norm)
+        top = _norms.at_least(_norms.norm(jnp.asarray(p, u.dtype)), min_norm)
+        below = _norms.at_least(_norms.norm(u), min_norm)
         some = (top.n > 0) & (below.n > 0)
         added = arithmetic.like(eps, below.n) * below.inverse
         ratio = top.n / jnp.where(some, below.n + added, 1)
