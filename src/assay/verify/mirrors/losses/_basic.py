@@ -17,7 +17,8 @@ from assay.verify.mirrors._given import (
     static,
     tree,
 )
-from assay.verify.mirrors.activations import far, log_shares, tiny
+from assay.verify.mirrors.activations._elementwise import far, tiny
+from assay.verify.mirrors.activations._rows import log_shares
 
 
 def errors(mirror):

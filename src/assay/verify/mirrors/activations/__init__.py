@@ -1,0 +1,8 @@
+"""Activations by jax.nn, SciPy and NumPy; limits at infinity where those give NaN.
+
+Every file is read whole: a name without underscore in it is a mirror.
+"""
+
+# ruff: noqa: F403
+from assay.verify.mirrors.activations._elementwise import *
+from assay.verify.mirrors.activations._rows import *
