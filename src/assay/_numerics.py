@@ -53,6 +53,24 @@ def rounded_once(f: Callable) -> Callable:
     return rounded
 
 
+def compiled(f: Callable | None = None, *, static: Sequence[str] = ()) -> Callable:
+    """`f` as one dispatch when called eagerly; inlined where a caller compiles.
+
+    The outermost decorator: over `rounded_once`, which is over `derivative`. Python
+    numbers arrive traced, so what is checked, or branched on, is outside or `static`.
+    A plain function remains, for `pickle` and `inspect` know no other by its name.
+    """
+    if f is None:
+        return functools.partial(compiled, static=static)
+    program = jax.jit(f, inline=True, static_argnames=static)
+
+    @functools.wraps(f)
+    def call(*args, **kwargs):
+        return program(*args, **kwargs)
+
+    return call
+
+
 def derivative(df: Callable) -> Callable:
     """Decorate an elementwise function of one array with its derivative `df`.
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from assay import _numerics
-from assay._numerics import derivative, rounded_once
+from assay._numerics import compiled, derivative, rounded_once
 from assay.activations._sigmoid import _dsigmoid, tanh
 from assay.typing import Array, Float
 
@@ -149,6 +149,7 @@ def _tanh_gelu(x):
     return jnp.where(x < 0, near * h * g, near) / (1 + h * g)
 
 
+@compiled(static=["approximate"])
 @rounded_once
 def gelu(x: Float[Array, "*shape"], approximate: bool = True) -> Float[Array, "*shape"]:
     """x Φ(x), or x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))) where `approximate`.

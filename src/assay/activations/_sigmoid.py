@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from assay import _numerics
-from assay._numerics import derivative, rounded_once
+from assay._numerics import compiled, derivative, rounded_once
 from assay.typing import Array, Float
 
 _FAR = 1600.0  # e^−1600 is 0 in float64 too: beyond it x may as well be this
@@ -19,6 +19,7 @@ def _sech2(x):
     return (2 * h / (1 + h * h)) ** 2
 
 
+@compiled
 @rounded_once
 @derivative(_sech2)
 def tanh(x: Float[Array, "*shape"], /) -> Float[Array, "*shape"]:
@@ -38,6 +39,7 @@ def _dsigmoid(x):
     return e * r * r
 
 
+@compiled
 @rounded_once
 @derivative(_dsigmoid)
 def sigmoid(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -50,6 +52,7 @@ def sigmoid(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     return jnp.where(x >= 0, 1, e) / (1 + e)
 
 
+@compiled
 @rounded_once
 @derivative(sigmoid)
 def softplus(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -90,6 +93,7 @@ def _dsilu(x):
     return jnp.where(x < 0, below, 1 + e * s * (1 + x)) / (1 + e * s) ** 2
 
 
+@compiled
 @rounded_once
 @derivative(_dsilu)
 def silu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -127,6 +131,7 @@ def _swish_beta_jvp(primals, tangents):
     return _swish_beta(x, beta), tx * _dsilu(u) + tbeta * bent
 
 
+@compiled
 @rounded_once
 def swish_beta(
     x: Float[Array, "*shape"], beta: Float[Array, "..."] | float
