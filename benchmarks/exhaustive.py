@@ -1,0 +1,158 @@
+"""`python -m benchmarks.exhaustive [NAME ...] [--out FOLDER] [--update]`.
+
+Every float32 there is (2^32 bit patterns) through every activation of one array, value
+and first derivative, against the float64 oracles of `assay.verify` or, where a function
+is its own asymptote, against that: a minute a function. A walk may be stopped at any
+time and goes on where it stood, at most 2^24 inputs back. What it found is kept in a
+small file a function, with a fingerprint of the compiled programs and of jaxlib's
+version: a function that is no longer the same is walked again, others are not.
+"""
+
+import argparse
+import datetime
+import platform
+import sys
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from assay import __version__, activations
+from assay.verify import discover
+from benchmarks import _walk_page
+from benchmarks._asymptotes import ASYMPTOTES, Regions
+from benchmarks._walk import ALL, Grid, Subject, Walker, walk
+
+HERE = Path(__file__).parent
+OUT = HERE / "walks"
+PAGE = HERE / "exhaustive.md"
+# Oracles whose function has the name only with an argument.
+FORMS: dict[str, Callable] = {
+    "gelu_exact": partial(activations.gelu, approximate=False)
+}
+ALIASES = {"swish": "silu", "hard_swish": "hard_silu", "linear": "identity"}
+
+
+def subjects(*, second: bool = False) -> dict[str, Subject]:
+    """Every activation that has an oracle, by its name."""
+    from assay.verify.oracles import ORACLES
+
+    known, found = discover("activations") | FORMS, {}
+    for name, oracle in ORACLES.items():
+        if name in known and name not in ALIASES:
+            truths = {"value": oracle.value, "first": oracle.first}
+            truths |= {"second": oracle.second} if second else {}
+            regions = ASYMPTOTES.get(name, Regions())
+            found[name] = Subject(name, known[name], truths, regions)
+    return found
+
+
+def main(argv: list[str] | None = None, grid: Grid = ALL) -> int:
+    """Walk what is new or changed; 130 if stopped, 1 if an oracle failed."""
+    args = _arguments(argv)
+    known = subjects(second=args.second)
+    unknown = [name for name in args.names if name not in known]
+    if unknown:
+        print(f"benchmarks.exhaustive: no oracle of {', '.join(unknown)}; there are")
+        print(" ", *known)
+        return 2
+    out = Path(args.out)
+    try:
+        failed = _walk_all([known[n] for n in args.names or known], out, grid)
+    except KeyboardInterrupt:
+        print("Stopped. The same command goes on from here.")
+        return 130
+    if args.update:
+        _walk_page.write(Path(args.page), _walk_page.states(out))
+    return 1 if failed else 0
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks.exhaustive", description=__doc__)
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="activations; all without any")
+    add("--out", default=str(OUT), metavar="FOLDER", help="what walks are kept in")
+    add("--update", action="store_true", help="write the table anew")
+    add("--page", default=str(PAGE), help=argparse.SUPPRESS)
+    add("--second", action="store_true", help="the second derivative too")
+    return parser.parse_args(argv)
+
+
+def facts() -> dict[str, Any]:
+    """What the figures depend on."""
+    return {
+        "assay": __version__,
+        "jax": jax.__version__,
+        "jaxlib": version("jaxlib"),
+        "python": platform.python_version(),
+        "vectors": _vectors(),
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def _vectors() -> str:
+    """The widest vectors of this processor, which XLA compiles for."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:
+        return platform.machine()
+    kinds = ("avx512f", "avx2", "avx", "asimd")
+    return next((k for k in kinds if k in flags), platform.machine())
+
+
+def _walk_all(chosen: list[Subject], out: Path, grid: Grid) -> list[str]:
+    """Walk each; the names of those that an oracle or a region stopped."""
+    console, failed = Console(), []
+    columns = (
+        TextColumn("{task.description:<16}"),
+        BarColumn(None),
+        TextColumn("{task.fields[worst]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, redirect_stdout=False) as progress:
+        total = len(grid.starts) * len(chosen)
+        whole = progress.add_task("all", total=total, worst="")
+        for subject in chosen:
+            bar = progress.add_task(subject.name, total=len(grid.starts), worst="")
+            try:
+                line = _one(subject, out, grid, progress, (bar, whole))
+            except (ValueError, TypeError) as error:
+                failed.append(subject.name)
+                line = f"{subject.name}: {error}"
+            progress.remove_task(bar)
+            progress.print(line, highlight=False)
+    return failed
+
+
+def _one(
+    subject: Subject,
+    out: Path,
+    grid: Grid,
+    progress: Progress,
+    bars: tuple[TaskID, TaskID],
+) -> str:
+    """One walk; its line for people."""
+    walker = Walker(subject, grid.size, list(subject.truths))
+    path = out / f"{subject.name}.json"
+    state: dict[str, Any] = {}
+    before = progress.tasks[0].completed
+    for state in walk(walker, path, facts(), grid):
+        worst = _walk_page.summary(state)
+        progress.update(bars[0], completed=state["done"], worst=worst)
+        progress.update(bars[1], completed=before + state["done"])
+    return f"{subject.name:<16} {_walk_page.summary(state)}  {state['seconds']:.0f} s"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
