@@ -91,6 +91,8 @@ def test_laws_break_for_functions_that_break_them():
     with pytest.raises(AssertionError):
         looks = lambda x: x * (2 if isinstance(x, _tracer()) else 1)  # noqa: E731
         _laws.op_by_op_on_numpy_is_compiled(subject(looks))
+    with pytest.raises(AssertionError):
+        _laws.takes_numpy(subject(lambda x: x * (1 + isinstance(x, np.ndarray))))
     with pytest.raises(AssertionError, match="second derivative"):
         _laws.has_second_derivatives(subject(lambda x: jnp.sqrt(jnp.abs(x - x))))
     with pytest.raises(AssertionError):

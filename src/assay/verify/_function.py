@@ -46,7 +46,8 @@ def cast(inputs: dict[str, Any], dtype: Any) -> dict[str, Any]:
         if not isinstance(leaf, np.ndarray):
             return leaf
         kinds = {"f": dtype, "i": jnp.int32, "u": jnp.uint32}
-        return jnp.asarray(leaf, kinds.get(leaf.dtype.kind))
+        # Converted by NumPy: JAX would compile a program for each shape.
+        return jnp.asarray(leaf.astype(kinds.get(leaf.dtype.kind, leaf.dtype)))
 
     return {n: v if _plain(v) else jax.tree.map(one, v) for n, v in inputs.items()}
 

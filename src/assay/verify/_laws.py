@@ -50,16 +50,23 @@ def op_by_op_on_numpy_is_compiled(s: Subject) -> None:
     """Called eagerly with NumPy arrays it gives what a jit gives with JAX's."""
     g, arrays = s.prepared()
     eager = g(jax.tree.map(np.asarray, arrays))
-    _agree(jax.tree.map(jnp.asarray, eager), s.value, "eager")
+    _agree(jax.device_get(eager), s.value, "eager")
+
+
+def takes_numpy(s: Subject) -> None:
+    """NumPy arrays, known while it is traced, give the same as arrays of JAX."""
+    g, arrays = s.prepared()
+    known = jax.tree.map(np.asarray, arrays)
+    _agree(jax.device_get(jax.jit(lambda: g(known))()), s.value, "NumPy")
 
 
 def vmap_is_a_loop(s: Subject) -> None:
     """vmap over a new axis equals calling twice; an empty axis gives empty results."""
     g, arrays = s.prepared()
-    twice = jax.tree.map(lambda x: jnp.stack([x, x]), arrays)
+    twice = jax.tree.map(lambda x: _copies(x, 2), arrays)
     both = jax.device_get(jax.jit(jax.vmap(g))(twice))
     _agree(jax.tree.map(lambda y: y[1], both), s.value, "vmap")
-    none = jax.tree.map(lambda x: jnp.zeros((0, *x.shape), x.dtype), arrays)
+    none = jax.tree.map(lambda x: jax.ShapeDtypeStruct((0, *x.shape), x.dtype), arrays)
     empty = jax.eval_shape(jax.vmap(g), none)
     assert all(y.shape[0] == 0 for y in jax.tree.leaves(empty))
 
@@ -98,13 +105,16 @@ def runs_sharded(s: Subject) -> None:
     g, arrays = s.prepared()
     kinds = (jax.sharding.AxisType.Auto,)
     mesh = jax.make_mesh((len(devices),), ("d",), axis_types=kinds)
-    many = jax.tree.map(lambda x: jnp.stack([x] * len(devices)), arrays)
+    spread = PartitionSpec("d")
+    placed = functools.partial(
+        jax.device_put, device=jax.sharding.NamedSharding(mesh, spread)
+    )
+    many = jax.tree.map(lambda x: placed(_copies(x, len(devices))), arrays)
 
     def local(a):
         y = g(jax.tree.map(lambda x: x[0], a))
         return jax.tree.map(lambda z: jnp.asarray(z)[None], y)
 
-    spread = PartitionSpec("d")
     each = jax.shard_map(local, mesh=mesh, in_specs=(spread,), out_specs=spread)
     last = jax.tree.map(lambda y: y[-1], jax.device_get(jax.jit(each)(many)))
     _agree(last, s.value, "shard_map")
@@ -129,11 +139,14 @@ def has_second_derivatives(s: Subject) -> None:
             return sum(jnp.sum(jnp.sin(y)) for y in real(m))
 
         a, b = (_like(moving, seed) for seed in (1, 2))
+        pairs = jax.tree.map(lambda x, y: np.stack([x, y]), a, b)
 
         @jax.jit
         def bend(m):
             _, hessian = jax.linearize(jax.grad(scalar), m)
-            return _inner(hessian(a), b), _inner(hessian(b), a)
+            # Both directions at once: half the program to compile.
+            of_a, of_b = _apart(jax.vmap(hessian)(pairs))
+            return _inner(of_a, b), _inner(of_b, a)
 
         one, other = bend(moving)
     assert np.isfinite(one), "the second derivative is not finite"
@@ -159,7 +172,20 @@ def _floating(tree: Any) -> bool:
 
 def _like(tree: Any, seed: int) -> Any:
     rng = np.random.default_rng(seed)
-    return jax.tree.map(lambda x: jnp.asarray(rng.standard_normal(x.shape)), tree)
+    return jax.tree.map(lambda x: rng.standard_normal(x.shape), tree)
+
+
+def _copies(x: Any, n: int) -> Any:
+    """n copies along a new axis, by NumPy: JAX would compile for each shape."""
+    if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+        return jnp.stack([x] * n)
+    return np.stack([x] * n)
+
+
+def _apart(pairs: Any) -> tuple[Any, Any]:
+    """The first and the second of every leaf."""
+    first, second = (jax.tree.map(lambda x, i=i: x[i], pairs) for i in (0, 1))
+    return first, second
 
 
 def _inner(a: Any, b: Any) -> Any:
@@ -169,6 +195,7 @@ def _inner(a: Any, b: Any) -> Any:
 
 LAWS = (
     op_by_op_on_numpy_is_compiled,
+    takes_numpy,
     vmap_is_a_loop,
     keeps_dtype,
     takes_float64,
