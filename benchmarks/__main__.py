@@ -14,7 +14,14 @@ from assay import bench
 HERE = Path(__file__).parent
 MARKS = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 STEPS = "<!-- optimizers: begin -->", "<!-- optimizers: end -->"
-FILES = {"training": MARKS, "functions": MARKS, "optimizers": STEPS}
+ELEMENTS = "<!-- elementwise: begin -->", "<!-- elementwise: end -->"
+# The elementwise cases last: they change how the process keeps its memory.
+FILES = {
+    "training": MARKS,
+    "functions": MARKS,
+    "optimizers": STEPS,
+    "elementwise": ELEMENTS,
+}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         text = "".join(json.dumps({**row, **facts}) + "\n" for row in found)
         Path(args.json).write_text(text, encoding="utf-8")
     pages = [HERE / "README.md", HERE.parent / "README.md"]
-    for marks in (MARKS, STEPS) if args.update_readme else ():
+    for marks in dict.fromkeys(FILES.values()) if args.update_readme else ():
         rows = [row for row in found if FILES[row["file"]] == marks]
         if rows:
             update(pages, report(rows, facts), marks)
@@ -56,6 +63,8 @@ def _cases(name: str) -> Any:
         from benchmarks import bench_training as cases
     elif name == "optimizers":
         from benchmarks import bench_optimizers as cases
+    elif name == "elementwise":
+        from benchmarks import bench_elementwise as cases
     else:
         from benchmarks import bench_functions as cases
     return cases
@@ -89,6 +98,8 @@ def report(found: list[dict[str, Any]], facts: dict[str, Any]) -> str:
         head = "| function | peer | ours, ms | peer, ms | ratio | quartiles |"
         parts.append("\n".join([head, "|---" * 6 + "|", *map(_function, functions)]))
     parts += _steps([row for row in found if row["file"] == "optimizers"])
+    elements = [row for row in found if row["file"] == "elementwise"]
+    parts += [_cases("elementwise").table(elements)] if elements else []
     return "\n\n".join(parts)
 
 
