@@ -1,0 +1,131 @@
+"""How far two labellings agree: scores of a whole confusion matrix.
+
+A contingency table of clusters and classes is such a matrix too.
+"""
+
+import jax.numpy as jnp
+
+from assay import _check
+from assay.metrics._confusion import _square, class_counts, iou_of, macro, recall_of
+from assay.metrics._reduce import mean, quotient
+from assay.typing import Array, Float, Num
+
+
+def _shares(who: str, matrix: Array) -> tuple[Array, Array, Array]:
+    """(C / n, Σⱼ C / n, Σᵢ C / n), the sums taken before the quotient."""
+    matrix = _square(who, matrix)
+    each = (matrix, jnp.sum(matrix, 1), jnp.sum(matrix, 0))
+    n = jnp.sum(matrix)
+    seen, there, said = (quotient(a, jnp.broadcast_to(n, a.shape)) for a in each)
+    return seen, there, said
+
+
+def balanced_accuracy(matrix: Num[Array, "classes classes"]) -> Float[Array, ""]:
+    """The mean recall of the classes that have examples; NaN if none has.
+
+    >>> balanced_accuracy(jnp.array([[3, 1], [2, 4]])).tolist()
+    0.708...
+    """
+    matrix = _square("balanced_accuracy", matrix)
+    return mean(recall_of(class_counts(matrix)), jnp.sum(matrix, 1) > 0)
+
+
+def mean_iou(matrix: Num[Array, "classes classes"]) -> Float[Array, ""]:
+    """The mean intersection over union of the classes that occur; NaN if none does.
+
+    >>> mean_iou(jnp.array([[3, 1], [2, 4]])).tolist()
+    0.53...
+    """
+    counts = class_counts(_square("mean_iou", matrix))
+    return macro(iou_of(counts), counts)
+
+
+def cohen_kappa(
+    matrix: Num[Array, "classes classes"], *, power: float = 0
+) -> Float[Array, ""]:
+    """κ = 1 − Σ wᵢⱼ Cᵢⱼ / Σ wᵢⱼ Eᵢⱼ, E by chance, wᵢⱼ = |i − j|ᵖᵒʷᵉʳ off the diagonal.
+
+    `power` 0 counts every confusion alike, 1 by distance (linear), 2 by its square
+    (quadratic). NaN where chance is always right: one class only, or no examples.
+
+    >>> cohen_kappa(jnp.array([[4, 0], [2, 2]])).tolist()
+    0.5
+
+    Cohen 1960, doi:10.1177/001316446002000104; weights: 1968, doi:10.1037/h0026256.
+    """
+    _check.within("cohen_kappa", "power", power, 0, float("inf"))
+    seen, there, said = _shares("cohen_kappa", matrix)
+    i = jnp.arange(seen.shape[0], dtype=seen.dtype)
+    apart = jnp.abs(i[:, None] - i[None, :])
+    weight = jnp.where(apart == 0, 0, jnp.where(apart == 0, 1, apart) ** power)
+    chance = there[:, None] * said[None, :]
+    off, by_chance = jnp.sum(weight * seen), jnp.sum(weight * chance)
+    return 1 - quotient(off, by_chance, empty=jnp.nan)
+
+
+def matthews_correlation(matrix: Num[Array, "classes classes"]) -> Float[Array, ""]:
+    """Σ (TP·TN − FN·FP) / √(Σ (TP + FN)(FP + TN) · Σ (TP + FP)(FN + TN)) over classes.
+
+    The correlation of prediction and label; 0 where either is one class only.
+
+    >>> matthews_correlation(jnp.array([[3, 1], [2, 4]])).round(4).tolist()
+    0.408...
+
+    Matthews 1975, doi:10.1016/0005-2795(75)90109-9; several classes: Gorodkin 2004,
+    doi:10.1016/j.compbiolchem.2004.09.006.
+    """
+    matrix = _square("matthews_correlation", matrix)
+    n = jnp.broadcast_to(jnp.sum(matrix), matrix.shape[:1])
+    tp, fp, fn, tn = (quotient(c, n) for c in class_counts(matrix))
+    together = jnp.sum(tp * tn - fn * fp)
+    there, said = jnp.sum((tp + fn) * (fp + tn)), jnp.sum((tp + fp) * (fn + tn))
+    return quotient(together, jnp.sqrt(there) * jnp.sqrt(said))
+
+
+def normalized_mutual_information(
+    matrix: Num[Array, "classes classes"],
+) -> Float[Array, ""]:
+    """2 I(T; P) / (H(T) + H(P)) of two labellings, whatever their names.
+
+    1 where both put all in one class; `confusion_matrix` makes the table.
+
+    >>> normalized_mutual_information(jnp.array([[0, 5], [5, 0]])).tolist()
+    1.0
+
+    Strehl and Ghosh 2002, https://www.jmlr.org/papers/v3/strehl02a.html.
+    """
+    seen, there, said = _shares("normalized_mutual_information", matrix)
+    chance = there[:, None] * said[None, :]
+    odds = quotient(seen, chance)
+    shared = jnp.sum(seen * jnp.log(jnp.where(seen > 0, odds, 1)))
+    surprise = _entropy(there) + _entropy(said)
+    return quotient(2 * jnp.maximum(shared, 0), surprise, empty=1)
+
+
+def _entropy(shares: Array) -> Array:
+    """−Σ p log p."""
+    return -jnp.sum(shares * jnp.log(jnp.where(shares > 0, shares, 1)))
+
+
+def adjusted_rand_index(matrix: Num[Array, "classes classes"]) -> Float[Array, ""]:
+    """2 (TP·TN − FN·FP) / ((TP + FN)(FN + TN) + (TP + FP)(FP + TN)) over all pairs.
+
+    A pair is positive if both are in one class: 0 is chance, 1 the same partition.
+
+    >>> adjusted_rand_index(jnp.array([[0, 5], [5, 0]])).tolist()
+    1.0
+
+    Hubert and Arabie 1985, doi:10.1007/BF01908075.
+    """
+    matrix = _square("adjusted_rand_index", matrix)
+    n = jnp.sum(matrix)
+    there = jnp.broadcast_to(jnp.sum(matrix, 1)[:, None], matrix.shape) - matrix
+    said = jnp.broadcast_to(jnp.sum(matrix, 0)[None, :], matrix.shape) - matrix
+    # Pairs with an example of the cell: inside it, in its column, its row, elsewhere.
+    beside = (jnp.maximum(matrix - 1, 0), said, there, n - matrix - there - said)
+    seen, *beside = (
+        quotient(a, jnp.broadcast_to(n, a.shape)) for a in (matrix, *beside)
+    )
+    tp, fp, fn, tn = (jnp.sum(seen * b) for b in beside)
+    pairs = (tp + fn) * (fn + tn) + (tp + fp) * (fp + tn)
+    return quotient(2 * (tp * tn - fn * fp), pairs, empty=1)
