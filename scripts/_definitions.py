@@ -29,11 +29,10 @@ class Jet:
         return Jet(self.f + other.f, self.d + other.d, self.dd + other.dd)
 
     def __mul__(self, other: Any) -> "Jet":
-        f, d, dd = _jet(other)
-        cross = 2 * self.d * d
-        return Jet(
-            self.f * f, self.d * f + self.f * d, self.dd * f + cross + self.f * dd
-        )
+        other = _jet(other)
+        d = self.d * other.f + self.f * other.d
+        cross = 2 * self.d * other.d
+        return Jet(self.f * other.f, d, self.dd * other.f + cross + self.f * other.dd)
 
     def __neg__(self) -> "Jet":
         return Jet(-self.f, -self.d, -self.dd)

@@ -49,7 +49,7 @@ def points(oracle: Oracle) -> np.ndarray:
     x = np.unique(np.concatenate(every).astype(np.float32))
     x = x[np.isfinite(x) & (np.abs(x) >= TINY) | (x == 0)]
     x = _points.inside(x, oracle)
-    return x[~np.isin(x, np.float32(oracle.kinks))]
+    return x[~np.isin(x, np.array(oracle.kinks, np.float32))]
 
 
 def truths(name: str, x: np.ndarray) -> np.ndarray:
@@ -86,7 +86,7 @@ def check(name: str) -> tuple[int, list[list[Worst]]]:
     """(points, the worst of each order in NumPy and in XLA)."""
     oracle, x = ORACLES[name], points(ORACLES[name])
     true, found = truths(name, x), []
-    for order, f in zip(true, oracle[:3], strict=True):
+    for order, f in zip(true, oracle.orders, strict=True):
         with np.errstate(all="ignore"), jax.enable_x64(True):
             both = f(x.astype(np.float64)), jax.jit(f)(x.astype(np.float64))
         found.append([worst(np.asarray(y), order, x) for y in both])

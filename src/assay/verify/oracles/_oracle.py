@@ -26,6 +26,11 @@ class Oracle(NamedTuple):
     bends: tuple[float, ...] = ()  # those of the second derivative
     domain: tuple[float, float] = (-math.inf, math.inf)
 
+    @property
+    def orders(self) -> tuple[Callable, Callable, Callable]:
+        """The value and the derivatives, one after the other."""
+        return self.value, self.first, self.second
+
 
 def namespace(x: Any) -> Any:
     """The module whose array `x` is: numpy or jax.numpy."""
@@ -37,11 +42,6 @@ def apart(x: Any, root: Root) -> Any:
     high, low = root
     d = x - high
     return d * (1 - low / d)
-
-
-def scaled_away(x: Any, c: float) -> Any:
-    """c where x is a number, NaN where it is not: for what does not depend on x."""
-    return namespace(x).where(namespace(x).isnan(x), math.nan, c)
 
 
 Terms = Sequence[tuple[int, float, float]]  # (k, a, b): (a + b·x)·eᵏˣ

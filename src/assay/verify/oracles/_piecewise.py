@@ -1,5 +1,7 @@
 """Functions in pieces: the derivatives at a corner are nobody's, NaN stays NaN."""
 
+import functools
+
 from assay.verify.oracles._oracle import Oracle, namespace
 
 SCALE = 1.0507009873554804934193349852946  # of selu: Klambauer et al. 2017
@@ -70,16 +72,32 @@ HARD_SILU = piecewise(
     (0.0, 1 / 3, 0.0),
     roots=(-1.5,),
 )
-IDENTITY = piecewise((), (same,), (1.0,), (0.0,))
-STEP = piecewise((0.0,), (0.0, 1.0), (0.0, 0.0), (0.0, 0.0))
+
+
+def constant(c):
+    """c everywhere, NaN included: what does not look at x at all."""
+    return lambda x: namespace(x).full_like(x, c)
+
+
+def flat(value, *kinks):
+    """A function whose derivative is 0 by decree."""
+    none = functools.partial(pieces, corners=(), parts=(0.0,))
+    return Oracle(value, none, none, kinks)
+
+
+def hard_shrink(x):
+    """0 where |x| ≤ 1/2; the function jumps, so both its corners must be right."""
+    return namespace(x).where(abs(x) <= 0.5, 0.0, x)
+
+
+IDENTITY = Oracle(same, constant(1.0), constant(0.0))
+
 
 PIECES = {
     "identity": IDENTITY,
     "linear": IDENTITY,
-    "step": STEP,
-    "sign": piecewise(
-        (0.0, 5e-324), (-1.0, 0.0, 1.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
-    ),
+    "step": flat(lambda x: pieces(x, (0.0,), (0.0, 1.0)), 0.0),
+    "sign": flat(lambda x: namespace(x).sign(x), 0.0),
     "relu": RELU,
     "relu6": piecewise((0.0, 6.0), (0.0, same, 6.0), (0.0, 1.0, 0.0), (0.0, 0.0, 0.0)),
     "leaky_relu": piecewise((0.0,), (times(0.01, same), same), (0.01, 1.0), (0.0, 0.0)),
@@ -111,7 +129,7 @@ PIECES = {
     ),
     "hard_shrink": piecewise(
         (-0.5, 0.5), (same, 0.0, same), (1.0, 0.0, 1.0), (0.0, 0.0, 0.0)
-    ),
+    )._replace(value=hard_shrink),
     "soft_shrink": piecewise(
         (-0.5, 0.5), (plus(0.5), 0.0, plus(-0.5)), (1.0, 0.0, 1.0), (0.0, 0.0, 0.0)
     ),
