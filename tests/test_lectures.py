@@ -4,6 +4,7 @@ import itertools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from assay import activations, costs, data, layers, losses
@@ -101,15 +102,19 @@ def test_logistic_perceptron_separates_the_patients():
     assert x.tolist() == [[28, 150, 110], [36, 120, 90], [42, 180, 160]]
     assert y.tolist() == [1, 0, 1]
     x, y = x.astype(jnp.float64), y.astype(jnp.float64)
-    x = (x - jnp.broadcast_to(x.mean(0), x.shape)) / jnp.broadcast_to(x.std(0), x.shape)
+    x = np.asarray(x)
+    x = jnp.asarray((x - x.mean(0)) / x.std(0))
 
     def loss(params):
         return losses.binary_cross_entropy(layers.neuron(x, *params), y).mean()
 
+    @jax.jit
+    def descend(params):
+        return jax.tree.map(lambda p, g: p - 0.5 * g, params, jax.grad(loss)(params))
+
     params = (jnp.zeros(3), jnp.zeros(()))
     for _ in range(20):
-        step = jax.tree.map(lambda g: 0.5 * g, jax.grad(loss)(params))
-        params = jax.tree.map(jnp.subtract, params, step)
+        params = descend(params)
     assert loss((jnp.zeros(3), jnp.zeros(()))) > loss(params) > 0
     assert (layers.neuron(x, *params) > 0.5).tolist() == [True, False, True]
 

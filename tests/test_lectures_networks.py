@@ -166,7 +166,9 @@ def lenet_shapes(x):
 
 def test_lenet_shapes():
     """L2: (28, 28, 1) to 10 over eight layers."""
-    assert list(lenet_shapes(jnp.zeros((28, 28, 1)))) == LENET
+    shapes = []
+    jax.eval_shape(lambda x: shapes.extend(lenet_shapes(x)), jnp.zeros((28, 28, 1)))
+    assert shapes == LENET
     assert costs.conv_output_shape((28, 28), (5, 5)) == (24, 24)
     assert costs.conv_output_shape((24, 24), (2, 2), strides=2) == (12, 12)
     assert costs.conv_output_shape((12, 12), (5, 5)) == (8, 8)
@@ -191,10 +193,10 @@ def test_dropout_network():
     apply, params, state = models.functional(models.DropoutNet(rngs=rngs()))
     assert costs.parameters(params) == 784 * 512 + 512 + 512 * 10 + 10 == 407_050
     x = jax.random.uniform(jax.random.key(1), (3, 784), jnp.float32)
-    y, _ = apply(params, state, x)
+    y, _ = jax.jit(apply)(params, state, x)
     assert y.shape == (3, 10)
-    dropped, _ = apply(params, state, x, key=jax.random.key(2), train=True)
-    again, _ = apply(params, state, x, key=jax.random.key(2), train=True)
+    train = jax.jit(lambda key: apply(params, state, x, key=key, train=True)[0])
+    dropped, again = train(jax.random.key(2)), train(jax.random.key(2))
     assert (dropped != y).any() and (dropped == again).all()
 
 
