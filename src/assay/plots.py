@@ -175,3 +175,47 @@ def _surface(axes: Any, surface: Surface) -> None:
     axes.set(xlim=(x0, x1), ylim=(y0, y1), xlabel="x", ylabel="y")
     if surface.paths:
         axes.legend(frameon=False)
+
+
+class Errors(NamedTuple):
+    """Curves of errors in ULP over a domain, and the bound that is stated."""
+
+    series: Mapping[str, tuple[Any, Any]]  # name: (x, ULP)
+    bound: float | None = None
+
+
+def errors(path: str | os.PathLike, panels: Mapping[str, Errors]) -> Path:
+    """A panel for each title, three in a row: errors in ULP over the domain.
+
+    Both axes are logarithmic, that of x on either side of 0; what is more than 10⁸ ULP
+    off, or no number, stands at the top.
+
+    >>> folder = tempfile.mkdtemp()
+    >>> off = {"mine": ([-1.0, 1.0], [0.5, 2.0])}
+    >>> errors(Path(folder, "e.png"), {"exp": Errors(off, 4.0)}).exists()
+    True
+    """
+    columns = min(len(panels), 3)
+    figure, axes = _figure(columns=columns, rows=-(-len(panels) // columns))
+    for panel in axes.flat[len(panels) :]:
+        panel.set_axis_off()
+    for panel, (title, found) in zip(axes.flat, panels.items(), strict=False):
+        _errors(panel, found)
+        panel.set_title(title)
+    return _write(figure, path)
+
+
+def _errors(axes: Any, found: Errors) -> None:
+    low, high = 0.05, 1e8
+    for number, (name, (x, ulp)) in enumerate(found.series.items()):
+        size = np.clip(np.nan_to_num(np.asarray(ulp, float), nan=high), low, high)
+        width = 1.4 if number == 0 else 0.8  # the first is whom the picture is about
+        axes.step(x, size, where="mid", label=name, linewidth=width, zorder=9 - number)
+    if found.bound is not None:
+        axes.axhline(max(found.bound, low), color="black", linestyle=":", linewidth=1)
+    axes.set_xscale("symlog", linthresh=0.01)
+    axes.set_xticks([-100, -1, -0.01, 0.01, 1, 100])
+    axes.set_yscale("log")
+    axes.set(ylim=(low, 2 * high), xlabel="x", ylabel="ULP")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, fontsize="small")

@@ -120,6 +120,9 @@ def _add_comparison(add) -> None:
     setting = "argument of both, such as learning_rate=1e-3 (repeatable)"
     add("--set", action="append", metavar="NAME=VALUE", help=setting)
     add("--steps", type=_positive(int), default=100, help="of an optimizer (100)")
+    add("--only", action="append", metavar="NAME", help="this function (repeatable)")
+    picture = "picture of the errors over the domain, for functions of one array"
+    add("--plot", metavar="FILE.png", help=picture)
 
 
 def _command(commands, name: str, help: str, description: str = "") -> _Parser:

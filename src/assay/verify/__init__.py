@@ -8,6 +8,7 @@ room with Optax.
 
 from assay.verify._adapters import keras_optimizer as keras_optimizer
 from assay.verify._adapters import torch_optimizer as torch_optimizer
+from assay.verify._beside import curves as curves
 from assay.verify._contract import Contract as Contract
 from assay.verify._contract import contract as contract
 from assay.verify._conventions._check import conventions as conventions
@@ -38,6 +39,8 @@ from assay.verify._named import named_transform as named_transform
 from assay.verify._optimizer import Report as Report
 from assay.verify._optimizer import optimizer as optimizer
 from assay.verify._record import Difference as Difference
+from assay.verify._report import accuracy_table as accuracy_table
+from assay.verify._report import record as record
 from assay.verify._report import summary as summary
 from assay.verify._report import table as table
 from assay.verify._rooms import Row as Row

@@ -1,11 +1,15 @@
-"""The table that `assay verify` prints."""
+"""The tables that `assay verify` prints."""
 
 import itertools
 import math
 from collections.abc import Iterable
+from typing import Any
 
+from rich import box
 from rich.table import Table
 
+from assay.verify._accuracy import ORDERS, Accuracy
+from assay.verify._beside import Beside
 from assay.verify._rooms import Row
 
 
@@ -66,3 +70,61 @@ def summary(rows: list[Row]) -> str:
     if not wrong:
         return f"{len(rows)} functions, all within their bounds"
     return f"{len(wrong)} of {len(rows)} functions are wrong: {', '.join(wrong)}"
+
+
+def accuracy_table(rows: Iterable[Row]) -> Table:
+    """Value and derivatives of functions of one array, ours and the peers', in ULP.
+
+    The worst over random bit patterns and the points that matter; the limits are at ±∞
+    and NaN, of value and first derivative.
+    """
+    out = Table(title="worst ULP from the float64 oracle", box=box.SIMPLE_HEAD)
+    out.add_column("function", overflow="fold")
+    out.add_column("of", no_wrap=True)
+    for heading in ("value", "first", "second"):
+        out.add_column(heading, justify="right", no_wrap=True)
+    out.add_column("limits", no_wrap=True)
+    out.add_column("verdict", overflow="fold")
+    for row in rows:
+        for beside in row.beside:
+            for library, found in beside.found.items():
+                ours = library == "assay"
+                name = beside.key.removeprefix("losses.") if ours else ""
+                told = judged(beside) if ours else ""
+                style = "" if ours else "dim"
+                out.add_row(name, library, *three(found), told, style=style)
+    return out
+
+
+def three(found: Accuracy) -> tuple[str, str, str, str]:
+    """The figures of the three orders, and where the limits are wrong."""
+    value, first, second = (number(worst.ulp) for worst in found.orders)
+    limits = " ".join(f"{x:g}" for x in found.limits)
+    return value, first, second, f"not {limits}" if limits else "right"
+
+
+def judged(beside: Beside) -> str:
+    """The bounds that hold, or what breaks them."""
+    if beside.faults:
+        return f"[red]WRONG[/] {'; '.join(beside.faults)}"
+    if beside.bound is None:
+        return "no bound"
+    given = (b for b in beside.bound[:3] if b is not None)
+    return f"[green]≤ {', '.join(f'{b:g}' for b in given)}[/]"
+
+
+def record(row: Row) -> dict[str, Any]:
+    """A row for machines: what was measured beside the peers by key and library."""
+    out = row._asdict()
+    out["beside"] = {
+        beside.key: {library: figure(found) for library, found in beside.found.items()}
+        for beside in row.beside
+    }
+    return out
+
+
+def figure(found: Accuracy) -> dict[str, Any]:
+    """One library's figures by name."""
+    orders = zip(ORDERS, found.orders, strict=True)
+    limits = [str(x) for x in found.limits]
+    return {order: w._asdict() for order, w in orders} | {"no_limit_at": limits}

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from assay import _check
-from assay.verify import _function, _measure, _second
+from assay.verify import _beside, _bounds, _function, _measure, _second
 from assay.verify._conventions._table import CONVENTIONS
 from assay.verify._discover import discover, mirrored_rooms
 from assay.verify.mirrors._given import Draw
 
-# The stated bounds: float32 under jit on CPU, in ULP. A mirror may state its own.
+# Where neither `_bounds.STATED` nor the mirror says one: float32 under jit, in ULP.
 BOUNDS = {
     "activations": 4.0,
     "initializers": 4.0,
@@ -39,6 +39,7 @@ class Row(NamedTuple):
     note: str = ""
     second: str = ""  # the second source, where the room has one
     second_ulp: float | None = None  # the distance from that
+    beside: tuple[_beside.Beside, ...] = ()  # oracles, and the peers' distances too
 
 
 class Distances(NamedTuple):
@@ -91,22 +92,32 @@ def source_of(mirror: Callable) -> str:
     return "formula in NumPy"
 
 
+def bound_of(room: str, name: str, mirror: Callable) -> float:
+    """What the table of bounds states of the value, else the mirror, else the room."""
+    stated = _bounds.STATED.get(room, {}).get(name)
+    if stated is not None:
+        return float(stated.value)
+    return float(facts_of(mirror).get("ulp", BOUNDS[room]))
+
+
 def row(room: str, name: str) -> Row:
     """Compare one function; an exception is a failed row that says what happened."""
     mirror = mirror_of(room, name)
-    bound = float(facts_of(mirror).get("ulp", BOUNDS[room]))
+    bound = bound_of(room, name, mirror)
     about = room, name, source_of(mirror)
     try:
         found = _find(room, name, mirror)
+        others = _beside.all_beside(room, name)
     except Exception as error:  # the table must be finished, and exit 1
         note = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         return Row(*about, float("inf"), bound, None, False, note)
     slope_ok = found.gradient is None or found.gradient <= GRADIENT_BOUND
-    ok = max(found.ulp, found.second or 0.0) <= bound and slope_ok
-    note = facts_of(mirror).get("why") or _alone(room, name)
+    faults = [fault for other in others for fault in other.faults]
+    ok = max(found.ulp, found.second or 0.0) <= bound and slope_ok and not faults
+    note = "; ".join(faults) or facts_of(mirror).get("why") or _alone(room, name)
     second = _second_of(room, name, mirror)
-    beside = (second.source if second else "", found.second)
-    return Row(*about, found.ulp, bound, found.gradient, ok, note, *beside)
+    more = (second.source if second else "", found.second, others)
+    return Row(*about, found.ulp, bound, found.gradient, ok, note, *more)
 
 
 def _alone(room: str, name: str) -> str:
@@ -160,10 +171,11 @@ def _property(
     return Distances(worst, None, max(apart, default=None))
 
 
-def rows(rooms: Iterable[str] | None = None) -> Iterator[Row]:
-    """The rows of the named rooms, or of all, one at a time."""
-    known = mirrored_rooms()
+def rows(rooms: Iterable[str] | None = None, only: Iterable[str] = ()) -> Iterator[Row]:
+    """The rows of the named rooms, or of all, one at a time; `only` these functions."""
+    known, wanted = mirrored_rooms(), set(only)
     for room in rooms or known:
         _check.choice("assay verify", "room", room, known)
         for name in discover(room):
-            yield row(room, name)
+            if not wanted or name in wanted:
+                yield row(room, name)
