@@ -155,6 +155,7 @@ MISTAKES = {
     ("own_rules:broken",): "own_rules:broken: out of order",
     ("own_rules:ready", "--room", "optim"): "one optimizer or function",
     ("optm",): "room: no 'optm'. Did you mean 'optim'?",
+    ("activations", "--only", "gelo"): "--only: no 'gelo'. Did you mean 'gelu'?",
 }
 
 
@@ -173,3 +174,47 @@ def test_rooms_are_named_without_an_option(monkeypatch):
     )
     assert run("costs", "--room", "costs")[0] == 0
     assert asked == [("costs",)]
+
+
+@pytest.fixture
+def jax_alone(monkeypatch):
+    """No torch and no Keras among the peers, and few inputs: quick."""
+    from assay.verify import _beside, _sections
+
+    monkeypatch.setattr(_sections, "LIBRARIES", ("jax", "optax"))
+    monkeypatch.setattr(_beside.beside, "__defaults__", (2**10,))
+
+
+def test_value_and_derivatives_stand_beside_the_peers(jax_alone, monkeypatch):
+    """Ours first, jax.nn below, its NaN slope told; 90 columns; the bound is judged."""
+    from assay.verify import _bounds
+
+    words = "activations", "--only", "relu"
+    monkeypatch.setitem(_bounds.ACTIVATIONS, "relu", _bounds.Bound(0, 0, 0))
+    status, out = run(*words)
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert status == 0 and "relu assay 0 0 0 right ≤ 0, 0, 0" in lines
+    assert "jax 0 0 0 not nan" in lines and max(map(len, out.splitlines())) <= 90
+
+
+def test_a_broken_bound_is_status_1_and_json_has_the_input(jax_alone, monkeypatch):
+    """The note names the order, the ULP and the worst input."""
+    from assay.verify import _bounds
+
+    monkeypatch.setitem(_bounds.ACTIVATIONS, "elu", _bounds.Bound(4, 0.25))
+    status, out = run("activations", "--only", "elu", "--json")
+    found = json.loads(out)
+    first = found["beside"]["elu"]["assay"]["first"]
+    assert status == 1 and not found["ok"] and first["ulp"] > 0.25
+    assert (
+        found["note"].startswith("first 0.") and f"{first['at']:.9g}" in found["note"]
+    )
+
+
+def test_the_errors_make_a_picture(jax_alone, tmp_path, capsys):
+    """Three panels of a function, in a file; without an oracle, a kind answer."""
+    path = tmp_path / "errors.png"
+    assert run("activations", "--only", "relu", "--plot", str(path))[0] == 0
+    assert path.read_bytes()[:4] == b"\x89PNG" and capsys.readouterr()
+    words = "activations", "--only", "softmax", "--plot", str(path)
+    assert "takes one array" in complaint(capsys, *words)

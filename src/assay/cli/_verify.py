@@ -31,7 +31,10 @@ def verify(args: argparse.Namespace) -> int:
 def _rooms(args: argparse.Namespace) -> int:
     """Print the tables; 1 if any function, or convention, is outside its bound."""
     rooms = rooms_of(args)
-    found = _found(rooms, _named(rooms, args.only or ()))
+    only = _named(rooms, args.only or ())
+    if args.plot and not _measured(rooms, only):
+        raise UserError("--plot: none of these functions takes one array alone.")
+    found = _found(rooms, only)
     alike = proofs.conventions() if "optim" in rooms and not args.only else []
     if args.json:
         for row in found:
@@ -49,6 +52,12 @@ def _named(rooms: tuple[str, ...], only: Sequence[str]) -> list[str]:
     """The functions of --only, which the rooms must have."""
     names = [name for room in rooms for name in proofs.discover(room)]
     return [choose("--only", name, names) for name in only]
+
+
+def _measured(rooms: tuple[str, ...], only: list[str]) -> bool:
+    """Whether any of the functions has an oracle."""
+    names = ((room, name) for room in rooms for name in proofs.discover(room))
+    return any(proofs.oracles_of(*n) for n in names if not only or n[1] in only)
 
 
 def _found(rooms: tuple[str, ...], only: list[str]) -> list[proofs.Row]:
@@ -83,11 +92,8 @@ def _plot(found: list[proofs.Row], path: str) -> None:
     """The errors of what has an oracle, over the domain, as a picture."""
     from assay import plots
 
-    measured = [beside for row in found for beside in row.beside]
-    if not measured:
-        raise UserError("--plot: none of these functions takes one array alone.")
     panels = {}
-    for beside in measured:
+    for beside in [beside for row in found for beside in row.beside]:
         curves = proofs.curves(beside.key)
         for place, order in enumerate(("value", "first", "second")):
             series = {library: orders[place] for library, orders in curves.items()}

@@ -45,6 +45,7 @@ from assay.verify._report import summary as summary
 from assay.verify._report import table as table
 from assay.verify._rooms import Row as Row
 from assay.verify._rooms import rows as rows
+from assay.verify._sections import oracles_of as oracles_of
 from assay.verify._shadow import Rule64 as Rule64
 from assay.verify._shadow import difference as difference
 from assay.verify._shadow import rule64 as rule64

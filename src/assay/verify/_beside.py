@@ -59,7 +59,7 @@ def everybody(key: str) -> Iterator[tuple[str, Callable[[np.ndarray], Orders]]]:
 
 def all_beside(room: str, name: str) -> tuple[Beside, ...]:
     """One for each oracle that speaks of a public function."""
-    return tuple(beside(key) for key in _sections.keys_of(room, name))
+    return tuple(beside(key) for key in _sections.oracles_of(room, name))
 
 
 class Curve(NamedTuple):

@@ -77,7 +77,7 @@ def parsed(key: str) -> Key:
     return Key(room or "activations", name, exact is not None, of_loss)
 
 
-def keys_of(room: str, name: str) -> list[str]:
+def oracles_of(room: str, name: str) -> list[str]:
     """The keys that speak of one public function."""
     return [key for key in ORACLES if parsed(key)[:2] == (room, name)]
 
