@@ -1,11 +1,11 @@
-"""Initializers: moments as promised, wrong arguments, and what JAX's cannot do."""
+"""Initializers: fans, kernels that change nothing, arguments, what JAX's cannot do."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from assay import initializers
+from assay import initializers, layers
 
 MADE = [
     initializers.zeros,
@@ -13,33 +13,16 @@ MADE = [
     initializers.constant(2.0),
     initializers.he_normal(),
     initializers.orthogonal(),
+    initializers.identity(),
+    initializers.torch_kernel(),
+    initializers.mup_readout(4),
+    initializers.depth_scaled(initializers.he_normal(), 2),
 ]
 SHAPE = (300, 500)  # fan in 300, fan out 500: 150,000 draws
 
 
 def drawn(init, shape=SHAPE, dtype=jnp.float32):
     return np.asarray(init(jax.random.key(1), shape, dtype), np.float64)
-
-
-@pytest.mark.parametrize(
-    ("name", "variance"),
-    [
-        ("glorot_uniform", 2 / 800),
-        ("glorot_normal", 2 / 800),
-        ("xavier_uniform", 2 / 800),
-        ("he_uniform", 2 / 300),
-        ("he_normal", 2 / 300),
-        ("kaiming_normal", 2 / 300),
-        ("lecun_uniform", 1 / 300),
-        ("lecun_normal", 1 / 300),
-    ],
-)
-def test_moments(name, variance):
-    """Mean 0 and the variance of the paper, within 5 standard errors."""
-    w = drawn(getattr(initializers, name)())
-    kurtosis = np.mean(w**4) / np.mean(w**2) ** 2
-    assert abs(w.mean()) < 5 * np.sqrt(variance / w.size)
-    assert abs(w.var() / variance - 1) < 5 * np.sqrt((kurtosis - 1) / w.size)
 
 
 @pytest.mark.parametrize("name", ["normal", "he_normal", "he_uniform", "orthogonal"])
@@ -79,6 +62,43 @@ def test_orthogonal_is_orthonormal(shape):
     q = drawn(initializers.orthogonal(2.0), shape).reshape(-1, shape[-1]) / 2
     q = q if q.shape[0] >= q.shape[1] else q.T
     np.testing.assert_allclose(q.T @ q, np.eye(q.shape[1]), atol=1e-6)
+
+
+@pytest.mark.parametrize("window", [(3,), (4,), (2, 3), (1, 2, 5)])
+@pytest.mark.parametrize("groups", [1, 3])
+def test_a_dirac_convolution_is_the_identity(window, groups):
+    """Under "SAME" padding, for odd and even windows, and in each group."""
+    x = np.random.default_rng(0).standard_normal((2, *(5,) * len(window), 6))
+    shape = (*window, 6 // groups, 6)
+    kernel = initializers.dirac(groups=groups)(jax.random.key(0), shape)
+    y = layers.grouped_conv(jnp.asarray(x, jnp.float32), kernel, padding="SAME")
+    np.testing.assert_array_equal(y, np.float32(x))
+
+
+def test_a_delta_orthogonal_convolution_keeps_the_norm():
+    """Of every input, since the only weights are orthonormal rows."""
+    x = np.random.default_rng(0).standard_normal((2, 5, 6, 3)).astype(np.float32)
+    kernel = initializers.delta_orthogonal()(jax.random.key(0), (3, 2, 3, 7))
+    y = layers.conv(jnp.asarray(x), kernel, padding="SAME")
+    np.testing.assert_allclose(np.linalg.norm(y), np.linalg.norm(x), rtol=1e-5)
+
+
+def test_bilinear_upsampling_continues_a_ramp():
+    """A transposed convolution of stride 2 halves its slope, each channel by itself."""
+    ramp = np.arange(6.0)[None, :, None] * np.float32([1, -2])
+    kernel = initializers.bilinear_upsampling()(jax.random.key(0), (4, 2, 2))
+    ramp = jnp.asarray(ramp, jnp.float32)
+    layout = ("NHC", "HIO", "NHC")
+    y = jax.lax.conv_transpose(ramp, kernel, (2,), "SAME", dimension_numbers=layout)
+    expected = np.arange(-0.25, 5.5, 0.5)[1:-1, None] * [1, -2]
+    np.testing.assert_allclose(y[0, 1:-1], expected, atol=1e-6)
+
+
+def test_mup_keeps_its_base_and_falls_with_the_width():
+    """LeCun's deviation at the base, a quarter of it at four times the width."""
+    narrow, wide = (drawn(initializers.mup_readout(64), (n, 999)) for n in (64, 256))
+    assert abs(narrow.std() * 8 - 1) < 0.02
+    assert abs(wide.std() * 32 - 1) < 0.02
 
 
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
@@ -145,3 +165,24 @@ def test_wrong_arguments_are_named():
         initializers.he_normal()(jax.random.key(0), (5,))
     with pytest.raises(ValueError, match="orthogonal.*at least 2 axes"):
         initializers.orthogonal()(jax.random.key(0), (5,))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda i, k: i.dirac()(k, (2, 3)), "dirac.*at least 3 axes"),
+        (lambda i, k: i.dirac(groups=2)(k, (3, 2, 3)), "multiple of groups; got.*=2"),
+        (lambda i, k: i.identity()(k, (3,)), "identity.*at least 2 axes"),
+        (lambda i, k: i.sparse(1.5), "sparsity must be in .0, 1.; got 1.5"),
+        (lambda i, k: i.sparse(0.5)(k, (3,)), "sparse.*at least 2 axes"),
+        (lambda i, k: i.delta_orthogonal()(k, (3, 4, 2)), "no fewer outputs than"),
+        (lambda i, k: i.delta_orthogonal()(k, (4, 2)), "at least 3 axes"),
+        (lambda i, k: i.torch_bias(-1), "fan_in must be in .0, inf.; got -1"),
+        (lambda i, k: i.depth_scaled(i.normal(), 0), "layers must be in .1, inf.; got"),
+        (lambda i, k: i.calculate_gain("relu7"), "Did you mean 'relu'"),
+    ],
+)
+def test_the_new_ones_name_wrong_arguments(call, words):
+    """Who, what must hold, and what was given."""
+    with pytest.raises(ValueError, match=words):
+        call(initializers, jax.random.key(0))

@@ -20,12 +20,13 @@ def _both(ours: Callable, theirs: Callable, shapes: Any = SHAPES) -> tuple:
     return drawn[0], drawn[1]
 
 
-def _made(name: str, *arguments: tuple) -> Callable:
+def _made(name: str, *arguments: tuple, shapes: Any = SHAPES) -> Callable:
     """The property of a maker: what it makes for each of the `arguments`."""
 
     @same_numbers
     def mirror(ours: Callable) -> tuple:
-        pairs = [_both(ours(*a), getattr(peer, name)(*a)) for a in arguments]
+        makers = [(ours(*a), getattr(peer, name)(*a)) for a in arguments]
+        pairs = [_both(*both, shapes) for both in makers]
         return [got for got, _ in pairs], [expected for _, expected in pairs]
 
     return mirror
@@ -57,6 +58,8 @@ he_normal = kaiming_normal = _made("he_normal", *AXES)
 lecun_uniform = _made("lecun_uniform", *AXES)
 lecun_normal = _made("lecun_normal", *AXES)
 orthogonal = _made("orthogonal", (), (2.0,), (1.0, 0))
+WINDOWS = ((3, 2, 5), (2, 4, 3, 3), (1, 3, 5, 2, 4))
+delta_orthogonal = _made("delta_orthogonal", (), (2.0,), shapes=WINDOWS)
 
 
 @same_numbers
