@@ -12,6 +12,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import checkify
 
 
 def fail(
@@ -74,6 +75,14 @@ def indices(who: str, name: str, ids: Any, size: int) -> None:
     outside = known[(known < 0) | (known >= size)]
     if outside.size:
         fail(who, f"{name} must be in [0, {size})", outside.flat[0])
+
+
+def debug(who: str, must: str, holds: Any, got: Any) -> None:
+    """Judge traced values as well, once the user wraps the call in `checkify`."""
+    try:
+        checkify.debug_check(jnp.all(holds), f"{who}: {must}; got {{got}}.", got=got)
+    except IndexError:  # JAX cannot batch a check over an empty axis
+        pass
 
 
 def choice(who: str, name: str, value: Any, known: Iterable[str]) -> None:
