@@ -75,7 +75,7 @@ TORCH: dict[str, Callable] = {
 
 def elementwise() -> list[Case]:
     """Every activation of one array that has an oracle."""
-    return [_activation(subject) for subject in exhaustive.subjects().values()]
+    return [_activation(subject) for subject in exhaustive.activations().values()]
 
 
 def _activation(subject: Any) -> Case:

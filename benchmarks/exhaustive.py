@@ -11,9 +11,8 @@ version: a function that is no longer the same is walked again, others are not.
 import argparse
 import datetime
 import platform
+import re
 import sys
-from collections.abc import Callable
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from assay import __version__, activations
-from assay.verify import discover
+from assay import __version__
 from benchmarks import _walk_page
 from benchmarks._asymptotes import ASYMPTOTES, Regions
 from benchmarks._walk import ALL, Grid, Subject, Walker, walk
@@ -37,25 +35,28 @@ from benchmarks._walk import ALL, Grid, Subject, Walker, walk
 HERE = Path(__file__).parent
 OUT = HERE / "walks"
 PAGE = HERE / "exhaustive.md"
-# Oracles whose function has the name only with an argument.
-FORMS: dict[str, Callable] = {
-    "gelu_exact": partial(activations.gelu, approximate=False)
-}
-ALIASES = {"swish": "silu", "hard_swish": "hard_silu", "linear": "identity"}
+ALIASES = {"swish", "hard_swish", "linear"}
 
 
 def subjects(*, second: bool = False) -> dict[str, Subject]:
-    """Every activation that has an oracle, by its name."""
+    """Every activation of one array, and the losses along their first, by oracle."""
+    from assay.verify import _sections
     from assay.verify.oracles import ORACLES
 
-    known, found = discover("activations") | FORMS, {}
-    for name, oracle in ORACLES.items():
-        if name in known and name not in ALIASES:
+    found = {}
+    for key, oracle in ORACLES.items():
+        ours = _sections.ours(key)
+        if ours is not None and key not in ALIASES:
             truths = {"value": oracle.value, "first": oracle.first}
             truths |= {"second": oracle.second} if second else {}
-            regions = ASYMPTOTES.get(name, Regions())
-            found[name] = Subject(name, known[name], truths, regions)
+            regions = ASYMPTOTES.get(key, Regions())
+            found[key] = Subject(key, ours, truths, regions)
     return found
+
+
+def activations() -> dict[str, Subject]:
+    """Those that a plain call walks."""
+    return {key: s for key, s in subjects().items() if "." not in key}
 
 
 def main(argv: list[str] | None = None, grid: Grid = ALL) -> int:
@@ -69,7 +70,7 @@ def main(argv: list[str] | None = None, grid: Grid = ALL) -> int:
         return 2
     out = Path(args.out)
     try:
-        failed = _walk_all([known[n] for n in args.names or known], out, grid)
+        failed = _walk_all([known[n] for n in args.names or activations()], out, grid)
     except KeyboardInterrupt:
         print("Stopped. The same command goes on from here.")
         return 130
@@ -81,7 +82,7 @@ def main(argv: list[str] | None = None, grid: Grid = ALL) -> int:
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.exhaustive", description=__doc__)
     add = parser.add_argument
-    add("names", nargs="*", metavar="NAME", help="activations; all without any")
+    add("names", nargs="*", metavar="NAME", help="losses.NAME too; all activations")
     add("--out", default=str(OUT), metavar="FOLDER", help="what walks are kept in")
     add("--update", action="store_true", help="write the table anew")
     add("--page", default=str(PAGE), help=argparse.SUPPRESS)
@@ -144,7 +145,7 @@ def _one(
 ) -> str:
     """One walk; its line for people."""
     walker = Walker(subject, grid.size, list(subject.truths))
-    path = out / f"{subject.name}.json"
+    path = out / f"{re.sub('[()]', '_', subject.name)}.json"
     state: dict[str, Any] = {}
     before = progress.tasks[0].completed
     for state in walk(walker, path, facts(), grid):

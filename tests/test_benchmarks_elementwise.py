@@ -19,9 +19,11 @@ from benchmarks import bench_elementwise as cases  # noqa: E402
 @pytest.fixture
 def few(monkeypatch):
     """sigmoid, step (no peer), and log_softmax: the rest takes a minute."""
-    some = {n: s for n, s in exhaustive.subjects().items() if n in ("sigmoid", "step")}
+    some = {
+        n: s for n, s in exhaustive.activations().items() if n in ("sigmoid", "step")
+    }
     rows = [case for case in _elementwise.by_rows() if case.name == "log_softmax"]
-    monkeypatch.setattr(exhaustive, "subjects", lambda: some)
+    monkeypatch.setattr(exhaustive, "activations", lambda: some)
     monkeypatch.setattr(_elementwise, "by_rows", lambda: rows)
     monkeypatch.setattr(cases, "_keep_freed_memory", lambda: None)
 
