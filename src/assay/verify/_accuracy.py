@@ -55,6 +55,38 @@ def ulps(got: np.ndarray, true: np.ndarray) -> np.ndarray:
     return np.where(unequal, np.inf, np.where(np.isnan(true), 0, off))
 
 
+class Half(NamedTuple):
+    """A half-precision format: bits after the point, exponent of the least normal."""
+
+    dtype: Any
+    bits: int
+    least: int
+
+    def inputs(self) -> jax.Array:
+        """Every finite number of the format that its computation does not flush."""
+        every = jax.lax.bitcast_convert_type(
+            np.arange(2**16, dtype=np.uint16), self.dtype
+        )
+        with np.errstate(invalid="ignore"):
+            size = np.abs(np.asarray(every, np.float64))
+        return every[np.isfinite(size) & ((size == 0) | (size >= TINY))]
+
+    def ulps(self, got: Any, true: np.ndarray) -> np.ndarray:
+        """|got − true| in its spacing; 0 where the truth is no normal number of it."""
+        top = float(jnp.finfo(self.dtype).max)
+        size = np.abs(true)
+        exponent = np.frexp(np.where(size > 0, size, 1.0))[1] - 1
+        with np.errstate(invalid="ignore"):
+            off = np.ldexp(
+                np.abs(np.asarray(got, np.float64) - true), self.bits - exponent
+            )
+        normal = (size >= 2.0**self.least) & (size <= top)
+        return np.where(normal, np.nan_to_num(off, nan=np.inf), 0)
+
+
+HALVES = Half(jnp.bfloat16, 7, -126), Half(jnp.float16, 10, -14)
+
+
 def differentiated(f: Callable) -> Callable[[np.ndarray], Orders]:
     """x -> (f, f′, f″) of an elementwise JAX function: one program."""
 
@@ -111,7 +143,8 @@ def worst(errors: Orders, x: np.ndarray) -> Accuracy:
         found.append(Worst(float(error[at]), float(x[at])))
     ends = np.flatnonzero(~finite & (np.maximum(errors[0], errors[1]) > FAR))
     limits = {str(v): float(v) for v in x[ends]}  # NaN is not equal to NaN
-    return Accuracy(*found, tuple(limits.values()))
+    value, first, second = found
+    return Accuracy(value, first, second, tuple(limits.values()))
 
 
 def measure(f: Callable[[np.ndarray], Orders], oracle: Oracle, x: Any) -> Accuracy:

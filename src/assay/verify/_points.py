@@ -55,7 +55,12 @@ def flushed(x: np.ndarray) -> np.ndarray:
     return np.where(np.abs(x) < 2.0**-126, np.copysign(np.float32(0), x), x)
 
 
+def within(x: np.ndarray, oracle: Oracle) -> np.ndarray:
+    """Which points lie in the function's domain."""
+    low, high = oracle.domain
+    return (x >= low) & (x <= high)
+
+
 def inside(x: np.ndarray, oracle: Oracle) -> np.ndarray:
     """The points within the function's domain."""
-    low, high = oracle.domain
-    return x[(x >= low) & (x <= high)]
+    return x[within(x, oracle)]
