@@ -110,7 +110,7 @@ def test_safe_pow_of_either_sign():
 
 
 def test_straight_through_is_soft_in_every_derivative():
-    """hard's value to the last bit; soft's grad, jacfwd and Hessian in each argument."""
+    """hard's value to the last bit; soft's grad, jacfwd and Hessian, by argument."""
     f = straight_through(lambda x, w: jnp.round(x) + w, lambda x, w: jnp.sin(w * x))
     soft = lambda x, w: jnp.sin(w * x)  # noqa: E731
     at = np.float32(1e8), np.float32(0.3)

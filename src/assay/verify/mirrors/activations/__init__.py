@@ -5,4 +5,5 @@ Every file is read whole: a name without underscore in it is a mirror.
 
 # ruff: noqa: F403
 from assay.verify.mirrors.activations._elementwise import *
+from assay.verify.mirrors.activations._piecewise import *
 from assay.verify.mirrors.activations._rows import *
