@@ -1,10 +1,11 @@
 """Losses of real numbers."""
 
+import math
 from typing import Any
 
 import jax.numpy as jnp
 
-from assay import _numerics
+from assay import _check, _numerics
 from assay.losses._pair import _pair
 from assay.typing import Array, Axis, Float, Num, Scalar
 
@@ -70,6 +71,70 @@ def huber_loss(
     delta = jnp.asarray(delta, size.dtype)
     bent = jnp.minimum(size, delta)
     return _numerics.narrow(bent * bent / 2 + delta * (size - bent), predictions)
+
+
+def smooth_l1_loss(
+    predictions: Float[Array, "*shape"],
+    targets: Num[Array, "*shape"],
+    *,
+    beta: Scalar = 1.0,
+) -> Float[Array, "*shape"]:
+    """e²/(2 beta) where |e| < beta, else |e| − beta/2; e = prediction − target.
+
+    `huber_loss` divided by its delta, and the absolute error at beta 0.
+
+    >>> smooth_l1_loss(jnp.array([0.5, 3.0]), jnp.array([0.0, 0.0])).tolist()
+    [0.125, 2.5]
+
+    Girshick 2015, arXiv:1504.08083.
+    """
+    e = _error("smooth_l1_loss", predictions, targets)
+    _check.within("smooth_l1_loss", "beta", beta, 0, math.inf)
+    beta, size = jnp.asarray(beta, e.dtype), _numerics.magnitude(e)
+    bent = jnp.minimum(size, beta)
+    rising = bent * (bent / jnp.where(beta == 0, 1, beta)) / 2
+    return _numerics.narrow(rising + (size - bent), predictions)
+
+
+def absolute_percentage_error(
+    predictions: Float[Array, "*shape"],
+    targets: Num[Array, "*shape"],
+    *,
+    eps: Scalar = 1e-7,
+) -> Float[Array, "*shape"]:
+    """100 |prediction − target| / max(|target|, eps), in percent as Keras has it.
+
+    >>> absolute_percentage_error(jnp.array([1.5, 3.0]), jnp.array([1.0, 4.0])).tolist()
+    [50.0, 25.0]
+    """
+    e = _error("absolute_percentage_error", predictions, targets)
+    target = jnp.asarray(targets).astype(e.dtype)
+    size = jnp.maximum(jnp.abs(target), jnp.asarray(eps, e.dtype))
+    return _numerics.narrow(_numerics.magnitude(e) / size * 100, predictions)
+
+
+def quantile_loss(
+    predictions: Float[Array, "*shape"],
+    targets: Num[Array, "*shape"],
+    *,
+    quantile: Scalar = 0.5,
+) -> Float[Array, "*shape"]:
+    """q max(0, e) + (1 − q) max(0, −e); e = target − prediction. The pinball.
+
+    The expected loss is least at the q-quantile of the targets. The derivative at 0 is
+    0, which lies between the two slopes.
+
+    >>> low, high = jnp.array([1.0, 2.0]), jnp.array([2.0, 1.0])
+    >>> quantile_loss(low, high, quantile=0.75).tolist()
+    [0.75, 0.25]
+
+    Koenker and Bassett 1978, doi:10.2307/1913643.
+    """
+    e = -_error("quantile_loss", predictions, targets)
+    _check.within("quantile_loss", "quantile", quantile, 0, 1)
+    shares = jnp.asarray(quantile, e.dtype), jnp.asarray(1 - quantile, e.dtype)
+    slope = jnp.where(e > 0, shares[0], shares[1]) * jnp.sign(e)
+    return _numerics.narrow(slope * e, predictions)
 
 
 def squared_log_error(

@@ -1,0 +1,129 @@
+"""Angles and distances between vectors, smooth enough where they meet or vanish."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from assay import _check, _numerics
+from assay.losses._mask import _mask
+from assay.losses._norms import degree, norm, unit
+from assay.losses._pair import _pair
+from assay.typing import Array, Axis, Bool, Float, Scalar
+
+
+def _vectors(who: str, where: Any, axis: Axis, **arrays: Any) -> tuple[Array, ...]:
+    """Both arrays in one floating dtype, 0 where `where` is False."""
+    _check.floating(who, **arrays)
+    pair = _pair(who, **arrays)
+    if where is None:
+        return pair
+    part = _mask(where, pair[0], axis)
+    return tuple(jnp.where(part, x, 0) for x in pair)
+
+
+def cosine_similarity(
+    predictions: Float[Array, "*shape"],
+    targets: Float[Array, "*shape"],
+    *,
+    epsilon: Scalar = 0.0,
+    axis: Axis = -1,
+    where: Bool[Array, "..."] | None = None,
+) -> Float[Array, "*batch"]:
+    """Σ (p / max(‖p‖, epsilon)) (t / max(‖t‖, epsilon)) over `axis`.
+
+    0 with derivatives 0 beside a vector of zeros, if epsilon is 0. Norms neither
+    overflow nor underflow. Optax holds ‖·‖² above epsilon, not ‖·‖.
+
+    >>> x, y = jnp.array([[3.0, 4.0], [0.0, 0.0]]), jnp.array([[4.0, 3.0], [1.0, 0.0]])
+    >>> cosine_similarity(x, y).tolist()
+    [0.96..., 0.0]
+    """
+    arrays = {"predictions": predictions, "targets": targets}
+    p, t = _vectors("cosine_similarity", where, axis, **arrays)
+    (p, _), (t, _) = unit(p, axis, epsilon), unit(t, axis, epsilon)
+    return _numerics.narrow(jnp.sum(p * t, axis), predictions)
+
+
+def cosine_distance(
+    predictions: Float[Array, "*shape"],
+    targets: Float[Array, "*shape"],
+    *,
+    epsilon: Scalar = 0.0,
+    axis: Axis = -1,
+    where: Bool[Array, "..."] | None = None,
+) -> Float[Array, "*batch"]:
+    """1 − cosine_similarity(p, t), as ½ ‖p/‖p‖ − t/‖t‖‖², which is never below 0.
+
+    1 with derivatives 0 beside a vector of zeros, if epsilon is 0.
+
+    >>> x, y = jnp.array([[3.0, 4.0], [1.0, 0.0]]), jnp.array([[3.0, 4.0], [1.0, 1e-4]])
+    >>> cosine_distance(x, y).tolist()
+    [0.0, 4.99...e-09]
+    """
+    arrays = {"predictions": predictions, "targets": targets}
+    p, t = _vectors("cosine_distance", where, axis, **arrays)
+    (p, p_size), (t, t_size) = unit(p, axis, epsilon), unit(t, axis, epsilon)
+    # What a norm below epsilon lacks of 1; exactly 0 above.
+    lack = jnp.squeeze((1 - p_size * p_size) + (1 - t_size * t_size), axis)
+    apart = p - t
+    return _numerics.narrow((jnp.sum(apart * apart, axis) + lack) / 2, predictions)
+
+
+def pairwise_distance(
+    x: Float[Array, "*shape"],
+    y: Float[Array, "*shape"],
+    *,
+    p: float = 2.0,
+    axis: Axis = -1,
+    where: Bool[Array, "..."] | None = None,
+) -> Float[Array, "*batch"]:
+    """(Σ |x − y|^p)^(1/p) over `axis`; at p = ∞ the greatest |x − y|.
+
+    The derivatives at equal points are 0, so there is no eps; PyTorch's is
+    `pairwise_distance(x + 1e-6, y)`. The squares do not overflow.
+
+    >>> x, y = jnp.array([[3.0, 0.0], [1e30, 0.0]]), jnp.array([[0.0, 4.0], [0.0, 0.0]])
+    >>> pairwise_distance(x, y).tolist()
+    [5.0, 1...e+30]
+    """
+    p = degree("pairwise_distance", "p", p)
+    a, b = _vectors("pairwise_distance", where, axis, x=x, y=y)
+    return _numerics.narrow(norm(a - b, p, axis), x)
+
+
+def cdist(
+    x: Float[Array, "*batch n d"], y: Float[Array, "*batch m d"], *, p: float = 2.0
+) -> Float[Array, "*batch n m"]:
+    """‖xᵢ − yⱼ‖ₚ for every row of x and of y, from the differences.
+
+    PyTorch expands the square of more than 25 rows, which cancels where rows are close.
+
+    >>> cdist(jnp.zeros((1, 2)), jnp.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+    [[5.0, 0.0]]
+    """
+    p = degree("cdist", "p", p)
+    _check.floating("cdist", x=x, y=y)
+    _check.rank_at_least("cdist", "x", x, 2, "(..., n, d)")
+    n, m = jnp.shape(x), jnp.shape(y)
+    if (n[:-2], n[-1]) != (m[:-2], m[-1]):
+        must = "x and y must have one shape but for their number of rows"
+        _check.fail("cdist", must, f"x.shape={n} and y.shape={m}")
+    a, b = _numerics.widest(jnp.asarray(x), jnp.asarray(y))
+    gaps = jnp.expand_dims(a, -2) - jnp.expand_dims(b, -3)
+    return _numerics.narrow(norm(gaps, p, -1), x)
+
+
+def pdist(x: Float[Array, "n d"], *, p: float = 2.0) -> Float[Array, " pairs"]:
+    """‖xᵢ − xⱼ‖ₚ for i < j, in the order of the pairs (0, 1), (0, 2), …
+
+    >>> pdist(jnp.array([[0.0, 0.0], [3.0, 4.0], [0.0, 4.0]])).tolist()
+    [5.0, 4.0, 3.0]
+    """
+    p = degree("pdist", "p", p)
+    _check.floating("pdist", x=x)
+    if jnp.ndim(x) != 2:
+        _check.fail("pdist", "x must have two axes (n, d)", f"x.shape={jnp.shape(x)}")
+    a = _numerics.wide(x)
+    i, j = np.triu_indices(a.shape[0], 1)
+    return _numerics.narrow(norm(a[i] - a[j], p, -1), x)
