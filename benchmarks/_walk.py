@@ -42,8 +42,8 @@ class Grid(NamedTuple):
     """Which bit patterns: `blocks` of `chunks` arrays of `size` numbers each."""
 
     starts: Sequence[int] = range(0, 2**32, 2**24)
-    chunks: int = 16
-    size: int = 2**20
+    chunks: int = 2**8
+    size: int = 2**16  # stays in the cache: two to three times as fast as 2^20
 
     def block(self, number: int) -> Iterator[int]:
         """The first bit pattern of each chunk of a block."""
@@ -95,9 +95,9 @@ def inputs(start: Any, size: int) -> tuple[Any, Any]:
     return x, jnp.where(bits & 0x7F800000 == 0, small, x.astype(jnp.float64))
 
 
-def bits_of(start: int, size: int) -> np.ndarray:
-    """The same float32 numbers in NumPy."""
-    return (np.uint32(start) + np.arange(size, dtype=np.uint32)).view(np.float32)
+def ends_of(start: int, size: int) -> np.ndarray:
+    """The first and the last of the same float32 numbers, in NumPy."""
+    return np.asarray([start, start + size - 1], np.uint32).view(np.float32)
 
 
 class Walker:
@@ -122,7 +122,7 @@ class Walker:
         self, start: int, worst: dict[str, dict], counts: dict[str, dict]
     ) -> None:
         """Compare one chunk; better finds replace those in `worst`."""
-        edges = bits_of(start, self.size)[[0, -1]]
+        edges = ends_of(start, self.size)
         with jax.enable_x64(True):
             x, wide = self.inputs(np.uint32(start))
             for q, p in self.programs.items():
@@ -278,11 +278,11 @@ def walk(
     }
     yield state
     while state["done"] < len(grid.starts):
-        start = time.perf_counter()
+        start = time.process_time()
         worst, counts = dict(state["worst"]), dict(state["counts"])
         for first in grid.block(state["done"]):
             walker.chunk(first, worst, counts)
-        took = state["seconds"] + time.perf_counter() - start
+        took = state["seconds"] + time.process_time() - start
         done = {"done": state["done"] + 1, "seconds": took}
         state = {**state, **facts, **done, "worst": worst, "counts": counts}
         keep(path, state)

@@ -71,7 +71,7 @@ def _ulp(found: dict[str, Any]) -> str:
 def page(found: list[dict[str, Any]]) -> str:
     """The whole page."""
     head = "| function | value, ULP | at | derivative, ULP | at | by oracle "
-    head += "| by asymptote | s | jaxlib | date |"
+    head += "| by asymptote | CPU s | jaxlib | date |"
     return "\n".join([TITLE, "", _where(found), "", head, "|---" * 10 + "|"]) + (
         "".join("\n" + row(state) for state in found) + "\n"
     )

@@ -38,39 +38,46 @@ PAGE = HERE / "exhaustive.md"
 ALIASES = {"swish", "hard_swish", "linear"}
 
 
-def subjects(*, second: bool = False) -> dict[str, Subject]:
-    """Every activation of one array, and the losses along their first, by oracle."""
-    from assay.verify import _sections
+def oracles() -> dict[str, Any]:
+    """The float64 functions, by the activation's or loss's name."""
     from assay.verify.oracles import ORACLES
 
-    found = {}
-    for key, oracle in ORACLES.items():
-        ours = _sections.ours(key)
-        if ours is not None and key not in ALIASES:
-            truths = {"value": oracle.value, "first": oracle.first}
-            truths |= {"second": oracle.second} if second else {}
-            regions = ASYMPTOTES.get(key, Regions())
-            found[key] = Subject(key, ours, truths, regions)
-    return found
+    return {key: o for key, o in ORACLES.items() if key not in ALIASES}
 
 
-def activations() -> dict[str, Subject]:
-    """Those that a plain call walks."""
-    return {key: s for key, s in subjects().items() if "." not in key}
+def subject(key: str, *, second: bool = False) -> Subject | None:
+    """What is walked for a key; None where the house has no such function."""
+    from assay.verify import _sections
+
+    ours, oracle = _sections.ours(key), oracles()[key]
+    if ours is None:
+        return None
+    truths = {"value": oracle.value, "first": oracle.first}
+    truths |= {"second": oracle.second} if second else {}
+    return Subject(key, ours, truths, ASYMPTOTES.get(key, Regions()))
+
+
+def activations(*, second: bool = False) -> dict[str, Subject]:
+    """Every activation of one array, which a plain call walks."""
+    keys = [key for key in oracles() if "." not in key]
+    found = {key: subject(key, second=second) for key in keys}
+    return {key: s for key, s in found.items() if s is not None}
 
 
 def main(argv: list[str] | None = None, grid: Grid = ALL) -> int:
     """Walk what is new or changed; 130 if stopped, 1 if an oracle failed."""
     args = _arguments(argv)
-    known = subjects(second=args.second)
-    unknown = [name for name in args.names if name not in known]
+    unknown = [name for name in args.names if name not in oracles()]
     if unknown:
         print(f"benchmarks.exhaustive: no oracle of {', '.join(unknown)}; there are")
-        print(" ", *known)
+        print(" ", *oracles())
         return 2
+    second = {"second": args.second}
+    named = [subject(name, **second) for name in args.names]
+    chosen = [s for s in named if s is not None]
     out = Path(args.out)
     try:
-        failed = _walk_all([known[n] for n in args.names or activations()], out, grid)
+        failed = _walk_all(chosen or [*activations(**second).values()], out, grid)
     except KeyboardInterrupt:
         print("Stopped. The same command goes on from here.")
         return 130

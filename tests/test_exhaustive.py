@@ -108,8 +108,8 @@ def test_an_asymptote_that_is_none_is_refused(tmp_path):
 def test_the_command_writes_the_table(tmp_path, monkeypatch, capsys):
     """One row a finished walk; a name without an oracle is answered with the names."""
     subject = _walk.Subject("cube", cube, CUBE)
-    known = {"cube": subject}
-    monkeypatch.setattr(exhaustive, "subjects", lambda second: known)
+    monkeypatch.setattr(exhaustive, "oracles", lambda: {"cube": CUBE})
+    monkeypatch.setattr(exhaustive, "subject", lambda name, second: subject)
     out, page = tmp_path / "walks", tmp_path / "page.md"
     words = ["cube", "--out", str(out), "--update", "--page", str(page)]
     assert exhaustive.main(words, GRID) == 0
