@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from assay import _check, _numerics
 from assay._numerics import compiled, rounded_once
-from assay.activations._sigmoid import _sech2, tanh
+from assay.activations._tanh import _sech2, tanh
 from assay.typing import Array, Float, Scalar
 
 _NEAR = 0.7  # what expm1_over serves

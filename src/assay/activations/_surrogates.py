@@ -15,7 +15,7 @@ from assay import _check
 from assay._numerics import compiled, derivative, rounded_once
 from assay.activations._flat import flat, inside
 from assay.activations._piecewise import _sign, step
-from assay.activations._sigmoid import tanh
+from assay.activations._tanh import tanh
 from assay.typing import Array, Float, Scalar
 
 

@@ -12,6 +12,10 @@ from assay.losses._binary import perceptron_loss as perceptron_loss
 from assay.losses._binary import (
     sigmoid_binary_cross_entropy as sigmoid_binary_cross_entropy,
 )
+from assay.losses._boxes import ciou_loss as ciou_loss
+from assay.losses._boxes import diou_loss as diou_loss
+from assay.losses._boxes import giou_loss as giou_loss
+from assay.losses._boxes import iou as iou
 from assay.losses._contrastive import clip_loss as clip_loss
 from assay.losses._contrastive import info_nce as info_nce
 from assay.losses._contrastive import ntxent as ntxent
@@ -31,6 +35,15 @@ from assay.losses._distances import cosine_distance as cosine_distance
 from assay.losses._distances import cosine_similarity as cosine_similarity
 from assay.losses._distances import pairwise_distance as pairwise_distance
 from assay.losses._distances import pdist as pdist
+from assay.losses._divergence import convex_kl_divergence as convex_kl_divergence
+from assay.losses._divergence import (
+    generalized_kl_divergence as generalized_kl_divergence,
+)
+from assay.losses._divergence import js_divergence as js_divergence
+from assay.losses._divergence import kl_divergence as kl_divergence
+from assay.losses._divergence import (
+    kl_divergence_with_log_targets as kl_divergence_with_log_targets,
+)
 from assay.losses._embedding import contrastive_loss as contrastive_loss
 from assay.losses._embedding import cosine_embedding_loss as cosine_embedding_loss
 from assay.losses._embedding import hinge_embedding_loss as hinge_embedding_loss
@@ -39,9 +52,21 @@ from assay.losses._embedding import triplet_margin_loss as triplet_margin_loss
 from assay.losses._embedding import (
     triplet_margin_with_distance_loss as triplet_margin_with_distance_loss,
 )
+from assay.losses._focal import sigmoid_focal_loss as sigmoid_focal_loss
+from assay.losses._integer_labels import (
+    generalized_cross_entropy as generalized_cross_entropy,
+)
+from assay.losses._integer_labels import nll_loss as nll_loss
+from assay.losses._integer_labels import (
+    softmax_cross_entropy_with_integer_labels as softmax_cross_entropy_with_integer_labels,  # noqa: E501
+)
+from assay.losses._integer_labels import softmax_focal_loss as softmax_focal_loss
 from assay.losses._likelihood import gaussian_nll_loss as gaussian_nll_loss
 from assay.losses._likelihood import laplace_nll_loss as laplace_nll_loss
 from assay.losses._likelihood import poisson_nll_loss as poisson_nll_loss
+from assay.losses._log_cosh import log_cosh as log_cosh
+from assay.losses._lovasz import lovasz_hinge as lovasz_hinge
+from assay.losses._lovasz import lovasz_softmax as lovasz_softmax
 from assay.losses._margin import multi_margin_loss as multi_margin_loss
 from assay.losses._margin import multiclass_hinge_loss as multiclass_hinge_loss
 from assay.losses._margin import (
@@ -53,6 +78,14 @@ from assay.losses._margin import (
 )
 from assay.losses._margin import soft_margin_loss as soft_margin_loss
 from assay.losses._margin import squared_hinge_loss as squared_hinge_loss
+from assay.losses._overlap import binary_dice_loss as binary_dice_loss
+from assay.losses._overlap import dice_loss as dice_loss
+from assay.losses._overlap import focal_tversky_loss as focal_tversky_loss
+from assay.losses._overlap import jaccard_loss as jaccard_loss
+from assay.losses._overlap import (
+    multiclass_generalized_dice_loss as multiclass_generalized_dice_loss,
+)
+from assay.losses._overlap import tversky_loss as tversky_loss
 from assay.losses._penalties import l1_penalty as l1_penalty
 from assay.losses._penalties import l2_penalty as l2_penalty
 from assay.losses._ranking import approx_ndcg_loss as approx_ndcg_loss
@@ -76,8 +109,11 @@ from assay.losses._regression import squared_error as squared_error
 from assay.losses._regression import squared_log_error as squared_log_error
 from assay.losses._robust import charbonnier_loss as charbonnier_loss
 from assay.losses._robust import general_robust_loss as general_robust_loss
-from assay.losses._softmax import smooth_labels as smooth_labels
-from assay.losses._softmax import softmax_cross_entropy as softmax_cross_entropy
+from assay.losses._smoothing import smooth_labels as smooth_labels
+from assay.losses._smoothing import uniform_cross_entropy as uniform_cross_entropy
+from assay.losses._smoothing import z_loss as z_loss
+from assay.losses._softmax import poly_loss_cross_entropy as poly_loss_cross_entropy
 from assay.losses._softmax import (
-    softmax_cross_entropy_with_integer_labels as softmax_cross_entropy_with_integer_labels,  # noqa: E501
+    safe_softmax_cross_entropy as safe_softmax_cross_entropy,
 )
+from assay.losses._softmax import softmax_cross_entropy as softmax_cross_entropy

@@ -35,6 +35,22 @@ def most(room: str, name: str) -> Bound:
 
 
 ACTIVATIONS: dict[str, Bound] = {
+    "sigmoid": Bound(3, 5, 7),
+    "softplus": Bound(3, 3, 5),
+    "log_sigmoid": Bound(3, 3, 5),
+    "tanh": Bound(3, 5, 8),
+    "silu": Bound(4, 6, 8),
+    "quick_gelu": Bound(4, 8, 10),
+    "swish_beta": Bound(4, 8),
+    "gelu": Bound(7, 8, 16),
+    "mish": Bound(4, 6, 9),
+    "logit": Bound(2, 3, 7),
+    "log1mexp": Bound(3, 3, 7),
+    "tanh_shrink": Bound(4, 8, 8),
+    "soft_sign": Bound(2, 4, 6),
+    "squareplus": Bound(3, 3, 8),
+    "exponential": Bound(2, 2, 2),
+    "swish": Bound(4, 6, 8),
     "elu": Bound(2, 1, 1),
     "celu": Bound(2, 1, 1),
     "selu": Bound(3, 2, 2),
@@ -76,10 +92,19 @@ ACTIVATIONS: dict[str, Bound] = {
     "linear": Bound(0, 0, 0),
 }
 LOSSES: dict[str, Bound] = {
+    "log_cosh": Bound(3, 3, 5),
     "ctc_loss": Bound(4),
     "ctc_loss_with_forward_probs": Bound(4),
     "ctc_greedy_decode": Bound(4),
     "ctc_beam_decode": Bound(4),
+    "dice_loss": Bound(4),
+    "binary_dice_loss": Bound(4),
+    "multiclass_generalized_dice_loss": Bound(4),
+    "tversky_loss": Bound(4),
+    "focal_tversky_loss": Bound(4),
+    "jaccard_loss": Bound(4),
+    "lovasz_hinge": Bound(4),
+    "lovasz_softmax": Bound(4),
 }
 METRICS: dict[str, Bound] = {}
 _DRAWN = Bound(2, of="JAX's number")
