@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from assay import _check
-from assay.metrics._reduce import share
+from assay.metrics._reduce import is_true, share
 from assay.typing import Array, Bool, Float, Int, Num, Shaped
 
 
@@ -44,7 +44,7 @@ def binary_accuracy(
     who = "binary_accuracy"
     _check.same_shape(who, predictions=predictions, labels=labels)
     _check.within(who, "threshold", threshold, 0, 1)
-    right = (jnp.asarray(predictions) > threshold) == (jnp.asarray(labels) != 0)
+    right = (jnp.asarray(predictions) > threshold) == is_true(labels)
     return share(who, right, where, predictions)
 
 

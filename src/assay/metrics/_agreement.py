@@ -94,17 +94,31 @@ def normalized_mutual_information(
 
     Strehl and Ghosh 2002, https://www.jmlr.org/papers/v3/strehl02a.html.
     """
-    seen, there, said = _shares("normalized_mutual_information", matrix)
-    chance = there[:, None] * said[None, :]
-    odds = quotient(seen, chance)
-    shared = jnp.sum(seen * jnp.log(jnp.where(seen > 0, odds, 1)))
-    surprise = _entropy(there) + _entropy(said)
+    matrix = _square("normalized_mutual_information", matrix)
+    seen, said, there, apart = _cells(matrix)
+    # p − r·c = p·(the rest) − (row without p)·(column without p): it cancels less.
+    chance = (seen + there) * (seen + said)
+    more = quotient(seen * apart - said * there, chance)
+    shared = jnp.sum(seen * jnp.log1p(jnp.where(seen > 0, more, 0)))
+    surprise = _entropy(jnp.sum(matrix, 1)) + _entropy(jnp.sum(matrix, 0))
     return quotient(2 * jnp.maximum(shared, 0), surprise, empty=1)
 
 
-def _entropy(shares: Array) -> Array:
-    """−Σ p log p."""
-    return -jnp.sum(shares * jnp.log(jnp.where(shares > 0, shares, 1)))
+def _entropy(counts: Array) -> Array:
+    """−Σ p log p, p = count / n."""
+    n = jnp.broadcast_to(jnp.sum(counts), counts.shape)
+    p, others = quotient(counts, n), quotient(n - counts, n)
+    many, few = jnp.log1p(-jnp.minimum(others, 0.5)), jnp.log(jnp.where(p > 0, p, 1))
+    return -jnp.sum(p * jnp.where(p > 0.5, many, few))
+
+
+def _cells(matrix: Array) -> tuple[Array, ...]:
+    """Of each cell the share of examples in it, its column, its row, and elsewhere."""
+    n = jnp.sum(matrix)
+    there = jnp.broadcast_to(jnp.sum(matrix, 1)[:, None], matrix.shape) - matrix
+    said = jnp.broadcast_to(jnp.sum(matrix, 0)[None, :], matrix.shape) - matrix
+    cells = matrix, said, there, n - matrix - there - said
+    return tuple(quotient(a, jnp.broadcast_to(n, a.shape)) for a in cells)
 
 
 def adjusted_rand_index(matrix: Num[Array, "classes classes"]) -> Float[Array, ""]:
@@ -118,14 +132,10 @@ def adjusted_rand_index(matrix: Num[Array, "classes classes"]) -> Float[Array, "
     Hubert and Arabie 1985, doi:10.1007/BF01908075.
     """
     matrix = _square("adjusted_rand_index", matrix)
-    n = jnp.sum(matrix)
-    there = jnp.broadcast_to(jnp.sum(matrix, 1)[:, None], matrix.shape) - matrix
-    said = jnp.broadcast_to(jnp.sum(matrix, 0)[None, :], matrix.shape) - matrix
-    # Pairs with an example of the cell: inside it, in its column, its row, elsewhere.
-    beside = (jnp.maximum(matrix - 1, 0), said, there, n - matrix - there - said)
-    seen, *beside = (
-        quotient(a, jnp.broadcast_to(n, a.shape)) for a in (matrix, *beside)
-    )
-    tp, fp, fn, tn = (jnp.sum(seen * b) for b in beside)
+    seen, said, there, apart = _cells(matrix)
+    # An example is no pair with itself.
+    n = jnp.broadcast_to(jnp.sum(matrix), matrix.shape)
+    again = quotient(jnp.maximum(matrix - 1, 0), n)
+    tp, fp, fn, tn = (jnp.sum(seen * b) for b in (again, said, there, apart))
     pairs = (tp + fn) * (fn + tn) + (tp + fp) * (fp + tn)
     return quotient(2 * (tp * tn - fn * fp), pairs, empty=1)

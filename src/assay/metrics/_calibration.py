@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from assay import _check
 from assay._numerics import wide
-from assay.metrics._reduce import mean, quotient, taking_part
+from assay.metrics._reduce import is_true, mean, quotient, taking_part
 from assay.typing import Array, Bool, Float, Int, Shaped
 
 
@@ -50,7 +50,7 @@ def binned(
     _check.same_shape(who, predictions=predictions, labels=labels)
     _check.within(who, "bins", bins, 1, float("inf"))
     keep = jnp.ravel(taking_part(who, where, predictions=predictions))
-    p, true = jnp.ravel(wide(predictions)), jnp.ravel(jnp.asarray(labels) != 0)
+    p, true = jnp.ravel(wide(predictions)), jnp.ravel(is_true(labels))
     edges = jnp.arange(1, bins, dtype=p.dtype) / bins
     at = jnp.where(jnp.isnan(p), 0, jnp.searchsorted(edges, p, side="left"))
     at = jnp.where(keep, at, bins)
@@ -106,9 +106,8 @@ def brier_score(
     p, labels = wide(probabilities), jnp.asarray(labels, jnp.int32)
     _check.rank_at_least(who, "probabilities", p, 1, "(*batch, classes)")
     _check.same_shape(who, **{"probabilities' examples": p[..., 0], "labels": labels})
-    chosen = labels[..., None] == jnp.arange(p.shape[-1]).reshape(
-        (1,) * labels.ndim + (-1,)
-    )
+    classes = jnp.arange(p.shape[-1], dtype=jnp.int32)
+    chosen = labels[..., None] == jnp.broadcast_to(classes, p.shape)
     each = jnp.sum(jnp.square(p - chosen.astype(p.dtype)), -1)
     each = jnp.where((labels >= 0) & (labels < p.shape[-1]), each, jnp.nan)
     return mean(each, taking_part(who, where, labels=labels))

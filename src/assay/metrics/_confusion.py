@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from assay import _check
-from assay.metrics._reduce import count, dtype_of, mean, quotient, taking_part
+from assay.metrics._reduce import count, dtype_of, is_true, mean, quotient, taking_part
 from assay.typing import Array, Axis, Bool, Float, Int, Num, Scalar, Shaped
 
 
@@ -98,7 +98,7 @@ def binary_counts(
     _check.within(who, "threshold", threshold, 0, 1)
     keep = taking_part(who, where, predictions=predictions)
     said = jnp.asarray(predictions) > threshold
-    true = jnp.asarray(labels) != 0
+    true = is_true(labels)
     cells = (said & true, said & ~true, ~said & true, ~said & ~true)
     return Counts(*(count(cell & keep, axis) for cell in cells))
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from assay import _check
 from assay._numerics import wide
-from assay.metrics._reduce import quotient, taking_part
+from assay.metrics._reduce import is_true, quotient, taking_part
 from assay.typing import Array, Bool, Float, Shaped
 
 
@@ -46,7 +46,7 @@ def _steps(who: str, scores: Array, labels: Array, where: Array | None) -> _Step
     _check.floating(who, scores=scores)
     _check.same_shape(who, scores=scores, labels=labels)
     keep = jnp.ravel(taking_part(who, where, scores=scores))
-    x, true = jnp.ravel(wide(scores)), jnp.ravel(jnp.asarray(labels) != 0)
+    x, true = jnp.ravel(wide(scores)), jnp.ravel(is_true(labels))
     broken = jnp.any(jnp.isnan(x) & keep)
     x = jnp.where(keep, x, -jnp.inf)
     falling, right, wrong = jax.lax.sort(

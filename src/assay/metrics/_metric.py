@@ -20,12 +20,15 @@ import jax
 import jax.numpy as jnp
 
 from assay import _check
-from assay.metrics._reduce import taking_part
+from assay.metrics._reduce import spread, taking_part
 from assay.typing import Array, PyTree
 
 
 class Metric(NamedTuple):
-    """A metric over batches; `where` True = the example takes part."""
+    """A metric over batches; `where` True = the example takes part.
+
+    Examples may have further axes, as texts have tokens: `where` is of the first ones.
+    """
 
     init: Callable[[], Any]  # () -> state
     update: Callable  # (state, *batch, where=None) -> state
@@ -47,7 +50,7 @@ def summed(
 def measured(who: str, of: Callable | None, batch: tuple, where: Any):
     """(of(*batch), one number an example; what takes part)."""
     x = jnp.asarray(of(*batch) if of is not None else _only(who, batch))
-    return x, taking_part(who, where, **{"numbers measured": x})
+    return x, taking_part(who, spread(where, x), **{"numbers measured": x})
 
 
 def _only(who: str, batch: tuple) -> Array:

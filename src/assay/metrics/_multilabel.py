@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from assay import _check
 from assay._numerics import wide
-from assay.metrics._reduce import count, mean, quotient, taking_part
+from assay.metrics._reduce import count, is_true, mean, quotient, taking_part
 from assay.typing import Array, Bool, Float, Shaped
 
 
@@ -16,7 +16,7 @@ def _examples(who, scores, labels, where) -> tuple[Array, Array, Array]:
     _check.floating(who, scores=scores)
     _check.same_shape(who, scores=scores, labels=labels)
     _check.rank_at_least(who, "scores", scores, 1, "(*batch, classes)")
-    true = jnp.asarray(labels) != 0
+    true = is_true(labels)
     return wide(scores), true, taking_part(who, where, examples=true[..., 0])
 
 

@@ -24,7 +24,9 @@ def _ranked(
     if k is not None:
         _check.within(who, "k", k, 1, jnp.shape(scores)[-1])
     keep = taking_part(who, where, scores=scores)
-    labels = jnp.where(keep, jnp.asarray(labels), 0)
+    labels = jnp.asarray(labels)
+    labels = labels.astype(jnp.int32) if labels.dtype == jnp.bool_ else labels
+    labels = jnp.where(keep, labels, 0)
     falling = jnp.argsort(-jnp.where(keep, wide(scores), -jnp.inf), axis=-1)
     labels = jnp.take_along_axis(labels, falling, -1)
     return labels, labels[..., :k]

@@ -5,10 +5,11 @@ Counts are int32 sums: a float32 sum of ones stops at 2²⁴, a bfloat16 one at 
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from assay import _check
-from assay._numerics import wide, widest
+from assay._numerics import rounded, wide, widest
 from assay.typing import Array, Axis, DType
 
 
@@ -29,12 +30,27 @@ def taking_part(who: str, where: Any, **like: Any) -> Array:
     return jnp.asarray(where, jnp.bool_)
 
 
+def spread(where: Any, like: Any) -> Any:
+    """`where` of examples repeated over the further axes of an array of them."""
+    shape = jnp.shape(like)
+    if where is None or jnp.shape(where) != shape[: jnp.ndim(where)]:
+        return where
+    where = jnp.asarray(where, jnp.bool_)
+    ones = (1,) * (len(shape) - where.ndim)
+    return jnp.broadcast_to(where.reshape(where.shape + ones), shape)
+
+
 def pair(who: str, where: Any, **arrays: Any) -> tuple[Array, Array, Array]:
     """Two arrays of one shape, in at least float32, and what takes part."""
     _check.same_shape(who, **arrays)
     first, second = widest(*map(jnp.asarray, arrays.values()))
     name = next(iter(arrays))
     return first, second, taking_part(who, where, **{name: first})
+
+
+def is_true(labels: Any) -> Array:
+    """Labels 0 and 1, of any dtype, as truth."""
+    return jnp.asarray(labels).astype(jnp.bool_)
 
 
 def count(x: Array, axis: Axis = None) -> Array:
@@ -69,10 +85,14 @@ def mean(x: Array, keep: Array, axis: Axis = None) -> Array:
 def centred(x: Array, keep: Array, axis: Axis = None) -> Array:
     """x − mean, 0 where nothing takes part; twice, so that a large mean costs nothing.
 
-    The mean is off by its rounding; that much is left in the differences.
+    The first mean is off by its rounding, which is left in the differences. It is
+    rounded where XLA sees it, or two copies of x − Σx · (1/n) are contracted otherwise.
     """
-    for _ in range(2):
-        n = jnp.maximum(jnp.sum(keep, axis, keepdims=True, dtype=x.dtype), 1)
-        middle = jnp.sum(jnp.where(keep, x, 0), axis, keepdims=True) / n
-        x = jnp.where(keep, x - jnp.broadcast_to(middle, x.shape), 0)
-    return x
+    n = jnp.maximum(jnp.sum(keep, axis, keepdims=True, dtype=x.dtype), 1)
+
+    def middle(x):
+        mean = jnp.sum(jnp.where(keep, x, 0), axis, keepdims=True) / n
+        return jnp.broadcast_to(mean, x.shape)
+
+    x = jnp.where(keep, x - rounded(jax.lax.stop_gradient(middle(x))), 0)
+    return jnp.where(keep, x - middle(x), 0)

@@ -12,7 +12,7 @@ from assay.metrics._calibration import Reliability, binned
 from assay.metrics._confusion import _matrix
 from assay.metrics._curves import area_of_precision, area_under_roc
 from assay.metrics._metric import Metric, summed
-from assay.metrics._reduce import quotient, taking_part
+from assay.metrics._reduce import is_true, quotient, spread, taking_part
 from assay.metrics._sums import (
     Count,
     Total,
@@ -90,6 +90,7 @@ def running_confusion(classes: int) -> Metric:
     _check.within(who, "classes", classes, 1, float("inf"))
 
     def measure(predictions, labels, *, where):
+        where = spread(where, labels)
         matrix = _matrix(who, predictions, labels, classes, where)
         return ConfusionState(one_count(matrix))
 
@@ -134,8 +135,9 @@ def _histogram(who: str, bins: int, area: Callable) -> Metric:
     def measure(scores, labels, *, where):
         _check.floating(who, scores=scores)
         _check.same_shape(who, scores=scores, labels=labels)
+        where = spread(where, scores)
         keep = jnp.ravel(taking_part(who, where, scores=scores))
-        x, true = jnp.ravel(wide(scores)), jnp.ravel(jnp.asarray(labels) != 0)
+        x, true = jnp.ravel(wide(scores)), jnp.ravel(is_true(labels))
         at = jnp.floor(jnp.clip(x, 0, 1) * bins)
         at = jnp.where(jnp.isnan(x), bins, jnp.minimum(at, bins - 1)).astype(jnp.int32)
         none = jnp.zeros(bins + 1, jnp.int32)
@@ -169,6 +171,7 @@ def running_reliability(bins: int = 15) -> Metric:
     _check.within(who, "bins", bins, 1, float("inf"))
 
     def measure(predictions, labels, *, where):
+        where = spread(where, predictions)
         counts, said, came = binned(who, predictions, labels, bins, where)
         return ReliabilityState(one_count(counts), one_total(said), one_count(came))
 
@@ -249,6 +252,5 @@ def _rows(who: str, where: Array | None, mask: Array | None, ids: Array, axes: i
     if where is None:
         return mask
     keep = taking_part(who, mask, tokens=ids)
-    shape = jnp.shape(ids)
-    one = taking_part(who, where, texts=jnp.zeros(shape[: len(shape) - axes]))
-    return keep & jnp.broadcast_to(one.reshape(*one.shape, *[1] * axes), shape)
+    texts = jnp.zeros(jnp.shape(ids)[: jnp.ndim(ids) - axes])
+    return keep & spread(taking_part(who, where, texts=texts), ids)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from assay.metrics._metric import Metric, summed
-from assay.metrics._reduce import pair, quotient
+from assay.metrics._reduce import pair, quotient, spread
 from assay.metrics._regression import explained_share
 from assay.metrics._sums import (
     Moments,
@@ -58,6 +58,7 @@ def running_regression() -> Metric:
 
     def measure(predictions, targets, *, where):
         arrays = {"predictions": predictions, "targets": targets}
+        where = spread(where, predictions)
         p, t, keep = (jnp.ravel(a) for a in pair("running_regression", where, **arrays))
         p, t = jnp.where(keep, p, 0), jnp.where(keep, t, 0)
         off = p - t

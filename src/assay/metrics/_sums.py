@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from assay._numerics import difference
+from assay._numerics import difference, rounded
 from assay.metrics._reduce import quotient
 from assay.typing import Array, DType
 
@@ -90,13 +90,14 @@ def no_moments(series: int = 1) -> Moments:
 def moments(x: Array, keep: Array) -> Moments:
     """Of a batch: (series, examples), and which of them take part.
 
-    The mean is off by its rounding; that much is left in the differences.
+    The first mean is off by its rounding, which is left in the differences. It is
+    rounded where XLA sees it, or two copies of x − Σx · (1/n) are contracted otherwise.
     """
     x = x.astype(jnp.result_type(float))
     many = jnp.broadcast_to(keep, x.shape)
     count = one_count(jnp.sum(keep, dtype=jnp.int32))
     n = jnp.broadcast_to(jnp.maximum(number(count), 1), x.shape[:1])
-    mean = jnp.sum(jnp.where(many, x, 0), 1) / n
+    mean = rounded(jnp.sum(jnp.where(many, x, 0), 1) / n)
     apart = jnp.where(many, x - jnp.broadcast_to(mean[:, None], x.shape), 0)
     rest = jnp.sum(apart, 1) / n
     apart = jnp.where(many, apart - jnp.broadcast_to(rest[:, None], x.shape), 0)

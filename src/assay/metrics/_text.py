@@ -54,7 +54,7 @@ def paired(f, p: Tokens, t: Tokens) -> Array:
     """f(Tokens, Tokens) of single texts, over the batch."""
     flat = [a.reshape(-1, *a.shape[p.length.ndim :]) for a in (*p, *t)]
     out = jax.vmap(lambda a, b, c, d: f(Tokens(a, b), Tokens(c, d)))(*flat)
-    return jax.tree.map(lambda y: y.reshape(*p.length.shape, *y.shape[1:]), out)
+    return jax.tree.map(lambda y: y.reshape((*p.length.shape, *y.shape[1:])), out)
 
 
 def edit_distance(

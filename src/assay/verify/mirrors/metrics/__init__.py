@@ -14,4 +14,5 @@ from assay.verify.mirrors.metrics._curves import *
 from assay.verify.mirrors.metrics._multilabel import *
 from assay.verify.mirrors.metrics._ranking import *
 from assay.verify.mirrors.metrics._regression import *
+from assay.verify.mirrors.metrics._running import *
 from assay.verify.mirrors.metrics._text import *

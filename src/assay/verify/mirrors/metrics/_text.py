@@ -40,7 +40,7 @@ def _each(score, predictions, targets, predictions_mask, targets_mask):
     """score(tokens, tokens) of every pair, in the shape of the batch."""
     p, t = lists(predictions, predictions_mask), lists(targets, targets_mask)
     values = np.array([score(a, b) for a, b in zip(p, t, strict=True)], float)
-    return values.reshape(*predictions.shape[:-1], *values.shape[1:])
+    return values.reshape((*predictions.shape[:-1], *values.shape[1:]))
 
 
 def edits(p, t):
