@@ -5,7 +5,8 @@ oracle is a program of its own in float64, so that neither changes the other's
 arithmetic. ULP are |got − true| / 2^(max(⌊log₂|true|⌋, −126) − 23); infinity counts as
 2^128, NaN only agrees with NaN. Where the truth is subnormal, or so near to it that
 ours may round to a subnormal on the way (16 ULP), zero is right: XLA flushes. So are
-subnormal inputs taken for themselves or for the zero of their sign.
+subnormal inputs taken for themselves or for the zero of their sign. At a corner, and at
+subnormals beside one at 0, right is whatever lies between its two sides.
 """
 
 import hashlib
@@ -36,6 +37,7 @@ class Subject(NamedTuple):
     ours: Callable
     truths: dict[str, Callable]  # of QUANTITIES
     regions: Regions = Regions()
+    kinks: tuple[float, ...] = ()  # corners and jumps
 
 
 class Grid(NamedTuple):
@@ -105,7 +107,7 @@ class Walker:
 
     def __init__(self, subject: Subject, size: int, quantities: Sequence[str]) -> None:
         self.subject, self.size = subject, size
-        texts = [version("jaxlib")]
+        texts = [version("jaxlib"), repr(subject.kinks)]
         self.programs = {}
         for q in quantities:
             if q in subject.truths:
@@ -128,13 +130,28 @@ class Walker:
             for q, p in self.programs.items():
                 got = p.ours(x)
                 apart, kind = _apart(p, got, wide, edges)
+                at = self._kinks(start, edges)
+                if at is not None:
+                    apart = _between_sides(p, got, apart, at)
                 before = counts[q]
                 counts[q] = {**before, kind: before[kind] + self.size}
                 place = int(apart.argmax())
                 found = float(apart[place])
                 if found > worst[q]["ulp"]:
                     worst[q] = {"ulp": found, "bits": start + place}
-                    _agree(self.subject.name, q, p, np.asarray(got)[place], worst[q])
+                    if at is None:
+                        y = np.asarray(got)[place]
+                        _agree(self.subject.name, q, p, y, worst[q])
+
+    def _kinks(self, start: int, edges: np.ndarray) -> tuple | None:
+        """(their places in a chunk, the inputs there), if it has some."""
+        low, high = sorted(float(e) for e in edges)
+        if not any(low <= k <= high for k in self.subject.kinks):
+            return None
+        x = np.arange(start, start + self.size, dtype=np.uint32).view(np.float32)
+        flushed = np.where(np.abs(x) < TINY, np.float32(0), x)
+        places = np.flatnonzero(np.isin(flushed, self.subject.kinks))
+        return (places, flushed[places]) if places.size else None
 
 
 def _programs(subject: Subject, q: str, size: int) -> tuple[Programs, list[str]]:
@@ -230,6 +247,22 @@ def _apart(p: Programs, got: Any, wide: Any, edges: np.ndarray) -> tuple:
         zeros = jnp.full_like(wide, np.copysign(0.0, edges[0]))
         found = np.minimum(found, np.asarray(p.apart(got, zeros)))
     return found, "oracle"
+
+
+def _between_sides(p: Programs, got: Any, apart: np.ndarray, at: tuple) -> np.ndarray:
+    """`apart`, but at corners the distance to what lies between the sides."""
+    places, x = at
+    sides = []
+    for far in (np.float32(-np.inf), np.float32(np.inf)):
+        beside = np.nextafter(x, far)
+        beside = np.where(np.abs(beside) < TINY, np.copysign(TINY, far), beside)
+        with np.errstate(all="ignore"):
+            sides.append(p.truth(beside.astype(np.float64)))
+    ours = np.asarray(got)[places].astype(np.float64)
+    nearest = np.clip(ours, np.minimum(*sides), np.maximum(*sides))
+    apart = np.array(apart)
+    apart[places] = np.minimum(apart[places], distance(ours, nearest))
+    return apart
 
 
 def _agree(name: str, q: str, p: Programs, got: Any, found: dict) -> None:

@@ -75,6 +75,24 @@ def test_a_derivative_that_loses_nan_is_found(tmp_path):
     assert np.isnan(_walk_page.number(worst["first"]["bits"]))
 
 
+@pytest.mark.parametrize(("slope", "right"), [(0.0, True), (0.5, True), (2.0, False)])
+def test_at_a_corner_any_slope_between_its_sides_is_right(tmp_path, slope, right):
+    """0, ½ or 1 for relu at zeros and subnormals; nothing else."""
+
+    @jax.custom_jvp
+    def relu(x):
+        return jnp.maximum(x, 0)
+
+    relu.defjvps(lambda t, y, x: t * jnp.where(x == 0, slope, (x > 0).astype(x.dtype)))
+    truth = {"first": lambda x: x.__array_namespace__().where(x < 0, 0 * x, 1 + 0 * x)}
+    subject = _walk.Subject("relu", relu, truth, kinks=(0.0,))
+    walker = _walk.Walker(subject, GRID.size, ["first"])
+    worst, counts = {"first": {"ulp": -1.0}}, {"first": {"oracle": 0}}
+    for start in (0, 0x80000000):
+        walker.chunk(start, worst, counts)
+    assert (worst["first"]["ulp"] == 0) == right
+
+
 def test_a_stopped_walk_goes_on(tmp_path):
     """From the block where it stood, to the state of a walk in one go."""
     assert walked(cube, tmp_path, blocks=1)["done"] == 1
