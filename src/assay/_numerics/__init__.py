@@ -28,6 +28,7 @@ from assay._numerics._rows import beside_top as beside_top
 from assay._numerics._rows import from_top as from_top
 from assay._numerics._rows import mass as mass
 from assay._numerics._words import at_least as at_least
+from assay._numerics._words import at_most as at_most
 from assay._numerics._words import difference as difference
 from assay._numerics._words import magnitude as magnitude
 from assay._numerics._words import minus as minus

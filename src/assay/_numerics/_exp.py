@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from assay._numerics._precision import derivative, is_double
-from assay._numerics._words import at_least, polynomial
+from assay._numerics._words import at_least, at_most, polynomial
 from assay.typing import Array
 
 LIFT = 64
@@ -101,9 +101,9 @@ def decay_less_1(t: Array) -> Array:
 
 def decay2(high: Array, low: Array, lift: int = LIFT) -> Array:
     """2ˡⁱᶠᵗ⁻ʰⁱᵍʰ⁻ˡᵒʷ for high in [0, 190], exact, and a smaller low; float32."""
-    n = jnp.round(-(high + low))
-    r = (-n - high) - low
-    scale = _power(n, lift)
+    n = jnp.round(high + low)
+    r = (n - high) - low
+    scale = _power(-n, lift)
     return scale + scale * (r * polynomial(r, _EXP2M1))
 
 
@@ -112,7 +112,7 @@ def exp(x: Array) -> Array:
     """eˣ over the whole domain."""
     if is_double(x):
         return jnp.exp(x)
-    x = jnp.where(x > 89.0, jnp.asarray(89.0, x.dtype), at_least(x, -88.0))
+    x = at_most(at_least(x, -88.0), 89.0)
     n = jnp.floor(x / math.log(2))
     return _power(n) * polynomial((x - n * _LOG2[0]) - n * _LOG2[1], _EXP)
 

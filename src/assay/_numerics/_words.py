@@ -95,6 +95,11 @@ def at_least(x: Array, low: float) -> Array:
     return jnp.where(x < low, jnp.asarray(low, x.dtype), x)
 
 
+def at_most(x: Array, high: float) -> Array:
+    """min(x, high), likewise."""
+    return jnp.where(x > high, jnp.asarray(high, x.dtype), x)
+
+
 def rest_above(x: Array, top: Array, under: Array) -> Array:
     """top/under where x < 0, else 1 − top/under: used once, so that all is one loop."""
     below = x < 0

@@ -55,11 +55,11 @@ def _bell(t):
 
 
 def _size(x):
-    return jnp.minimum(jnp.abs(x), 15.9)
+    return _numerics.at_most(jnp.abs(x), 15.9)
 
 
 def _size_again(x):
-    return jnp.minimum(-_numerics.mirrored(x), 15.9)
+    return _numerics.at_most(-_numerics.mirrored(x), 15.9)
 
 
 def _bend_plain(x):
@@ -155,8 +155,8 @@ def _tanh_exp(t):
 _TANH_EDGE = 11.6
 
 
-def _tanh_size(x):
-    return jnp.minimum(jnp.abs(x), _EDGE if _numerics.is_double(x) else _TANH_EDGE)
+def _tanh_size(size):
+    return _numerics.at_most(size, _EDGE if _numerics.is_double(size) else _TANH_EDGE)
 
 
 def _tanh_bend_plain(x):
@@ -197,7 +197,7 @@ def _dtanh_gelu(x):
 @derivative(_dtanh_gelu)
 def _tanh_gelu(x):
     """x σ(E(x))."""
-    t = _tanh_size(x)
+    t = _tanh_size(jnp.abs(x))
     e = _tanh_exp(t)
     return jnp.where(x < 0, -t * e * _DROP, x) / (1 + e * _DROP)
 

@@ -12,8 +12,7 @@ _TINY = float(jnp.finfo(jnp.float32).tiny)
 def _bounded(x):
     """x within the finite numbers; NaN stays."""
     top = float(jnp.finfo(x.dtype).max)
-    low = _numerics.at_least(x, -top)
-    return jnp.where(low > top, jnp.asarray(top, x.dtype), low)
+    return _numerics.at_most(_numerics.at_least(x, -top), top)
 
 
 def _shrunk(x):
@@ -85,7 +84,7 @@ def _squareplus(x, b):
     far = size > 1e18  # there the square may overflow, and the root is |x|
     near = jnp.where(far, 0, x)
     under = jnp.where(far, size, jnp.sqrt(near * near + b)) + size
-    return jnp.maximum(x, 0) + b / 2 / _numerics.at_least(under, _TINY)
+    return jnp.where(x > 0, x, 0) + b / 2 / _numerics.at_least(under, _TINY)
 
 
 @compiled

@@ -63,7 +63,7 @@ def softplus(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     Float32, CPU: within 3 ULP; derivatives 3 and 5.
     """
     e = _numerics.decay(-jnp.abs(x))
-    return jnp.maximum(x, 0) + _numerics.log1p_of_share(e)
+    return jnp.where(x > 0, x, 0) + _numerics.log1p_of_share(e)
 
 
 @compiled
@@ -78,4 +78,4 @@ def log_sigmoid(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     Float32, CPU: within 3 ULP; derivatives 3 and 5.
     """
     e = _numerics.decay(-jnp.abs(x))
-    return jnp.minimum(x, 0) - _numerics.log1p_of_share(e)
+    return jnp.where(x < 0, x, 0) - _numerics.log1p_of_share(e)

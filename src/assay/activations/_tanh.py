@@ -46,7 +46,7 @@ def tanh(x: Float[Array, "*shape"], /) -> Float[Array, "*shape"]:
     Float32, CPU: within 3 ULP; derivatives 5 and 8.
     """
     m = _numerics.decay_less_1(-2 * jnp.abs(x))
-    return _numerics.signed(-m / (2 + m), x)
+    return _numerics.signed(jnp.abs(m) / (2 + m), x)
 
 
 # (x − tanh x) / x³ by powers of x² ≤ 1; scripts/activation_polynomials.py.
