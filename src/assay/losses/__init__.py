@@ -52,6 +52,13 @@ from assay.losses._embedding import triplet_margin_loss as triplet_margin_loss
 from assay.losses._embedding import (
     triplet_margin_with_distance_loss as triplet_margin_with_distance_loss,
 )
+from assay.losses._fenchel_young import (
+    make_fenchel_young_loss as make_fenchel_young_loss,
+)
+from assay.losses._fenchel_young import (
+    multiclass_sparsemax_loss as multiclass_sparsemax_loss,
+)
+from assay.losses._fenchel_young import sparsemax_loss as sparsemax_loss
 from assay.losses._focal import sigmoid_focal_loss as sigmoid_focal_loss
 from assay.losses._integer_labels import (
     generalized_cross_entropy as generalized_cross_entropy,

@@ -35,6 +35,10 @@ def most(room: str, name: str) -> Bound:
 
 
 ACTIVATIONS: dict[str, Bound] = {
+    "softmax": Bound(5),
+    "log_softmax": Bound(4),
+    "logsumexp": Bound(4, of="max(|max x|, |result|)"),
+    "logmeanexp": Bound(4, of="max(|max x|, log n)"),
     "sigmoid": Bound(3, 5, 7),
     "softplus": Bound(3, 3, 5),
     "log_sigmoid": Bound(3, 3, 5),
@@ -92,6 +96,9 @@ ACTIVATIONS: dict[str, Bound] = {
     "linear": Bound(0, 0, 0),
 }
 LOSSES: dict[str, Bound] = {
+    "softmax_cross_entropy": Bound(4),
+    "safe_softmax_cross_entropy": Bound(4),
+    "softmax_cross_entropy_with_integer_labels": Bound(4),
     "log_cosh": Bound(3, 3, 5),
     "ctc_loss": Bound(4),
     "ctc_loss_with_forward_probs": Bound(4),
@@ -105,6 +112,10 @@ LOSSES: dict[str, Bound] = {
     "jaccard_loss": Bound(4),
     "lovasz_hinge": Bound(4),
     "lovasz_softmax": Bound(4),
+    "iou": Bound(4),
+    "giou_loss": Bound(3),
+    "diou_loss": Bound(3),
+    "ciou_loss": Bound(3),
 }
 METRICS: dict[str, Bound] = {}
 _DRAWN = Bound(2, of="JAX's number")

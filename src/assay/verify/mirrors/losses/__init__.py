@@ -9,9 +9,11 @@ from assay.verify.mirrors.losses._boxes import *
 from assay.verify.mirrors.losses._contrastive import *
 from assay.verify.mirrors.losses._ctc import *
 from assay.verify.mirrors.losses._distances import *
+from assay.verify.mirrors.losses._fenchel_young import *
 from assay.verify.mirrors.losses._likelihood import *
 from assay.verify.mirrors.losses._log_cosh import *
 from assay.verify.mirrors.losses._margin import *
 from assay.verify.mirrors.losses._overlap import *
 from assay.verify.mirrors.losses._ranking import *
 from assay.verify.mirrors.losses._regression import *
+from assay.verify.mirrors.losses._softmax import *
