@@ -6,7 +6,14 @@ A contingency table of clusters and classes is such a matrix too.
 import jax.numpy as jnp
 
 from assay import _check
-from assay.metrics._confusion import _square, class_counts, iou_of, macro, recall_of
+from assay.metrics._confusion import (
+    _square,
+    class_counts,
+    iou_of,
+    macro,
+    recall_of,
+    summed,
+)
 from assay.metrics._reduce import mean, quotient
 from assay.typing import Array, Float, Num
 
@@ -14,8 +21,8 @@ from assay.typing import Array, Float, Num
 def _shares(who: str, matrix: Array) -> tuple[Array, Array, Array]:
     """(C / n, Σⱼ C / n, Σᵢ C / n), the sums taken before the quotient."""
     matrix = _square(who, matrix)
-    each = (matrix, jnp.sum(matrix, 1), jnp.sum(matrix, 0))
-    n = jnp.sum(matrix)
+    each = (matrix, summed(matrix, 1), summed(matrix, 0))
+    n = summed(matrix)
     seen, there, said = (quotient(a, jnp.broadcast_to(n, a.shape)) for a in each)
     return seen, there, said
 
@@ -27,7 +34,7 @@ def balanced_accuracy(matrix: Num[Array, "classes classes"]) -> Float[Array, ""]
     0.708...
     """
     matrix = _square("balanced_accuracy", matrix)
-    return mean(recall_of(class_counts(matrix)), jnp.sum(matrix, 1) > 0)
+    return mean(recall_of(class_counts(matrix)), summed(matrix, 1) > 0)
 
 
 def mean_iou(matrix: Num[Array, "classes classes"]) -> Float[Array, ""]:
@@ -75,7 +82,7 @@ def matthews_correlation(matrix: Num[Array, "classes classes"]) -> Float[Array, 
     doi:10.1016/j.compbiolchem.2004.09.006.
     """
     matrix = _square("matthews_correlation", matrix)
-    n = jnp.broadcast_to(jnp.sum(matrix), matrix.shape[:1])
+    n = jnp.broadcast_to(summed(matrix), matrix.shape[:1])
     tp, fp, fn, tn = (quotient(c, n) for c in class_counts(matrix))
     together = jnp.sum(tp * tn - fn * fp)
     there, said = jnp.sum((tp + fn) * (fp + tn)), jnp.sum((tp + fp) * (fn + tn))
@@ -100,13 +107,13 @@ def normalized_mutual_information(
     chance = (seen + there) * (seen + said)
     more = quotient(seen * apart - said * there, chance)
     shared = jnp.sum(seen * jnp.log1p(jnp.where(seen > 0, more, 0)))
-    surprise = _entropy(jnp.sum(matrix, 1)) + _entropy(jnp.sum(matrix, 0))
+    surprise = _entropy(summed(matrix, 1)) + _entropy(summed(matrix, 0))
     return quotient(2 * jnp.maximum(shared, 0), surprise, empty=1)
 
 
 def _entropy(counts: Array) -> Array:
     """−Σ p log p, p = count / n."""
-    n = jnp.broadcast_to(jnp.sum(counts), counts.shape)
+    n = jnp.broadcast_to(summed(counts), counts.shape)
     p, others = quotient(counts, n), quotient(n - counts, n)
     many, few = jnp.log1p(-jnp.minimum(others, 0.5)), jnp.log(jnp.where(p > 0, p, 1))
     return -jnp.sum(p * jnp.where(p > 0.5, many, few))
@@ -114,9 +121,9 @@ def _entropy(counts: Array) -> Array:
 
 def _cells(matrix: Array) -> tuple[Array, ...]:
     """Of each cell the share of examples in it, its column, its row, and elsewhere."""
-    n = jnp.sum(matrix)
-    there = jnp.broadcast_to(jnp.sum(matrix, 1)[:, None], matrix.shape) - matrix
-    said = jnp.broadcast_to(jnp.sum(matrix, 0)[None, :], matrix.shape) - matrix
+    n = summed(matrix)
+    there = jnp.broadcast_to(summed(matrix, 1)[:, None], matrix.shape) - matrix
+    said = jnp.broadcast_to(summed(matrix, 0)[None, :], matrix.shape) - matrix
     cells = matrix, said, there, n - matrix - there - said
     return tuple(quotient(a, jnp.broadcast_to(n, a.shape)) for a in cells)
 
@@ -134,7 +141,7 @@ def adjusted_rand_index(matrix: Num[Array, "classes classes"]) -> Float[Array, "
     matrix = _square("adjusted_rand_index", matrix)
     seen, said, there, apart = _cells(matrix)
     # An example is no pair with itself.
-    n = jnp.broadcast_to(jnp.sum(matrix), matrix.shape)
+    n = jnp.broadcast_to(summed(matrix), matrix.shape)
     again = quotient(jnp.maximum(matrix - 1, 0), n)
     tp, fp, fn, tn = (jnp.sum(seen * b) for b in (again, said, there, apart))
     pairs = (tp + fn) * (fn + tn) + (tp + fp) * (fp + tn)

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from assay import _check
+from assay.metrics._confusion import summed
 from assay.metrics._reduce import quotient
-from assay.metrics._text import Tokens, _equal, _longer, grams, tokens
+from assay.metrics._text import Tokens, common_grams, grams, paired, tokens
 from assay.typing import Array, Bool, Float, Int
 
 
@@ -53,36 +54,22 @@ def bleu_counts(
     t = tokens(who, "targets", targets, targets_mask)
     batches = {"predictions' texts": p.length, "targets' texts": t.length[..., 0]}
     _check.same_shape(who, **batches)
-    flat = [a.reshape(-1, *a.shape[p.length.ndim :]) for a in (*p, *t)]
-
-    def one(a, b, c, d):
-        return _counted(Tokens(a, b), Tokens(c, d), order)
-
-    return jax.tree.map(lambda c: jnp.sum(c, 0), jax.vmap(one)(*flat))
-
-
-def _counted(p: Tokens, references: Tokens, order: int) -> BleuCounts:
-    """The counts of one text."""
-    same = jax.vmap(lambda t: _equal(p, t))(references)
-    own, found = _equal(p, p), []
-    single, alone = same, own
-    for n in range(1, order + 1):
-        before = jnp.sum(jnp.tril(own, -1), 1, dtype=jnp.int32)
-        there = jnp.max(jnp.sum(same, 2, dtype=jnp.int32), 0, initial=0)
-        found.append(jnp.sum(before < there, dtype=jnp.int32))
-        same = jax.vmap(lambda a, b, n=n: _longer(a, n, b))(same, single)
-        own = _longer(own, n, alone)
-    possible = jnp.stack([grams(p.length, n) for n in range(1, order + 1)])
-    return BleuCounts(jnp.stack(found), possible, p.length, _nearest(p, references))
+    found = paired(lambda a, b: common_grams(a, b, order), p, t)
+    orders = jnp.arange(1, order + 1, dtype=jnp.int32)
+    possible = jax.vmap(lambda n: grams(p.length, n), out_axes=-1)(orders)
+    counts = BleuCounts(found, possible, p.length, _nearest(p, t))
+    texts = tuple(range(p.length.ndim))
+    return BleuCounts(*(summed(c, texts) for c in counts))
 
 
 def _nearest(p: Tokens, references: Tokens) -> Array:
     """The length of the reference that is nearest, the shorter of two; 0 of none."""
-    lengths = references.length
+    lengths, base = references.length, references.ids.shape[-1] + 1
+    apart = jnp.abs(lengths - jnp.broadcast_to(p.length[..., None], lengths.shape))
     # One integer in which the distance counts first, then the length.
-    rank = jnp.abs(lengths - p.length) * (references.ids.shape[-1] + 1) + lengths
-    rank = jnp.where(lengths > 0, rank, jnp.iinfo(jnp.int32).max)
-    return lengths[jnp.argmin(rank)]
+    rank = jnp.where(lengths > 0, apart * base + lengths, jnp.iinfo(jnp.int32).max)
+    nearest = jnp.min(rank, -1)
+    return jnp.where(jnp.any(lengths > 0, -1), nearest % base, 0)
 
 
 def bleu_of(counts: BleuCounts) -> Float[Array, ""]:

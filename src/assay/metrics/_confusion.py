@@ -64,9 +64,15 @@ def class_counts(matrix: Num[Array, "classes classes"]) -> Counts:
     [1, 0]
     """
     matrix = _square("class_counts", matrix)
-    right, there, predicted = jnp.diagonal(matrix), matrix.sum(1), matrix.sum(0)
+    right, there, predicted = jnp.diagonal(matrix), summed(matrix, 1), summed(matrix, 0)
     missed, wrong = there - right, predicted - right
-    return Counts(right, wrong, missed, matrix.sum() - right - missed - wrong)
+    every = jnp.broadcast_to(summed(matrix), right.shape)
+    return Counts(right, wrong, missed, every - right - missed - wrong)
+
+
+def summed(counts: Array, axis: Axis = None) -> Array:
+    """Σ counts, in their own dtype: under x64 NumPy's rule would widen int32."""
+    return jnp.sum(counts, axis, dtype=counts.dtype)
 
 
 def _square(who: str, matrix: Array) -> Array:
@@ -110,7 +116,7 @@ def micro(counts: Counts) -> Counts:
     >>> precision_of(micro(c)).tolist()
     0.699...
     """
-    return Counts(*(jnp.sum(c) for c in counts))
+    return Counts(*(summed(jnp.asarray(c)) for c in counts))
 
 
 def macro(scores: Float[Array, " classes"], counts: Counts) -> Float[Array, ""]:

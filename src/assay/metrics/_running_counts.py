@@ -234,7 +234,7 @@ def running_word_error_rate() -> Metric:
             _rows(who, where, targets_mask, targets, 1),
         )
         p, t = texts(who, predictions, targets, *masks)
-        sums = jnp.sum(paired(_edits, p, t)), jnp.sum(t.length)
+        sums = _every(paired(_edits, p, t)), _every(t.length)
         return ErrorRateState(*map(one_count, sums))
 
     def compute(state):
@@ -245,6 +245,10 @@ def running_word_error_rate() -> Metric:
         return ErrorRateState(no_count(), no_count())
 
     return summed(init, measure, _added(ErrorRateState), compute)
+
+
+def _every(counts: Array) -> Array:
+    return jnp.sum(counts, dtype=jnp.int32)
 
 
 def _rows(who: str, where: Array | None, mask: Array | None, ids: Array, axes: int):

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from assay import _check
 from assay._numerics import beside_top, from_top, wide
+from assay.metrics._confusion import summed
 from assay.metrics._reduce import mean, quotient, taking_part
 from assay.typing import Array, Bool, Float, Int
 
@@ -90,8 +91,14 @@ def _edits(p: Tokens, t: Tokens) -> Array:
         return jnp.where(i < p.length, here, above), None
 
     rows = jnp.arange(p.ids.shape[0], dtype=jnp.int32)
-    last, _ = jax.lax.scan(row, columns + 0 * p.length, (rows, p.ids))
+    last, _ = jax.lax.scan(row, _beside(columns, p, t), (rows, p.ids))
     return last[t.length]
+
+
+def _beside(start: Array, p: Tokens, t: Tokens) -> Array:
+    """`start`, varying over a mesh as the texts do: shard_map wants that of a carry."""
+    sums = (jnp.sum(x.ids, dtype=jnp.int32) + x.length for x in (p, t))
+    return start + 0 * sum(sums)
 
 
 def word_error_rate(
@@ -110,7 +117,7 @@ def word_error_rate(
     """
     masks = predictions_mask, targets_mask
     p, t = texts("word_error_rate", predictions, targets, *masks)
-    return quotient(jnp.sum(paired(_edits, p, t)), jnp.sum(t.length), empty=jnp.nan)
+    return quotient(summed(paired(_edits, p, t)), summed(t.length), empty=jnp.nan)
 
 
 def rouge_l(
@@ -142,7 +149,7 @@ def _common(p: Tokens, t: Tokens) -> Array:
         return jnp.where(i < p.length, here, above), None
 
     rows = jnp.arange(p.ids.shape[0], dtype=jnp.int32)
-    start = jnp.zeros(t.ids.shape[0] + 1, jnp.int32) + 0 * p.length
+    start = _beside(jnp.zeros(t.ids.shape[0] + 1, jnp.int32), p, t)
     last, _ = jax.lax.scan(row, start, (rows, p.ids))
     return last[t.length]
 
@@ -171,7 +178,8 @@ def rouge_n(
     _check.within("rouge_n", "n", n, 1, float("inf"))
     masks = predictions_mask, targets_mask
     p, t = texts("rouge_n", predictions, targets, *masks)
-    shared = paired(lambda a, b: common_grams(a, b, n)[-1], p, t)
+    single = Tokens(t.ids[..., None, :], t.length[..., None])
+    shared = paired(lambda a, b: common_grams(a, b, n), p, single)[..., n - 1]
     return _overlap(shared, grams(p.length, n), grams(t.length, n))
 
 
@@ -181,30 +189,37 @@ def grams(length: Array, n: int) -> Array:
 
 
 def common_grams(p: Tokens, t: Tokens, most: int) -> Array:
-    """Σ min(times in p, times in t) over the n-grams, for n = 1 … most.
+    """Σ min(times in p, times in the text of t that has most), for n = 1 … most.
 
-    An n-gram of p counts if fewer of its kind stand before it in p than there are in t.
+    `t` is (texts, tokens). An n-gram of p counts if fewer of its kind stand before it
+    in p than there are in t; n-grams are equal if the shorter ones are, and the tokens
+    behind them.
     """
-    same, own = (_equal(p, other) for other in (t, p))
-    found = []
-    for n in range(1, most + 1):
-        before = jnp.sum(jnp.tril(own, -1), 1, dtype=jnp.int32)
-        there = jnp.sum(same, 1, dtype=jnp.int32)
-        found.append(jnp.sum(before < there, dtype=jnp.int32))
-        same, own = (_longer(a, n, _equal(p, b)) for a, b in ((same, t), (own, p)))
-    return jnp.stack(found)
+    i = jnp.arange(p.ids.shape[0], dtype=jnp.int32)
+    earlier = i[None, :] < i[:, None]
+    single = jax.vmap(lambda *one: _equal(p, Tokens(*one)))(*t), _equal(p, p)
+
+    def step(carry, _):
+        (others, own), ahead = carry
+        before = jnp.sum(own & earlier, 1, dtype=jnp.int32)
+        there = jnp.max(jnp.sum(others, 2, dtype=jnp.int32), 0, initial=0)
+        found = jnp.sum(before < there, dtype=jnp.int32)
+        ahead = jax.tree.map(_next, ahead)
+        return ((others & ahead[0], own & ahead[1]), ahead), found
+
+    return jax.lax.scan(step, (single, single), length=most)[1]
 
 
 def _equal(p: Tokens, t: Tokens) -> Array:
     """[i, j]: whether token i of p is token j of t, and both are there."""
-    i, j = (jnp.arange(x.ids.shape[0]) < x.length for x in (p, t))
+    i, j = (jnp.arange(x.ids.shape[0], dtype=jnp.int32) < x.length for x in (p, t))
     return (p.ids[:, None] == t.ids[None, :]) & i[:, None] & j[None, :]
 
 
-def _longer(same: Array, n: int, single: Array) -> Array:
-    """Equal n-grams that are followed by equal tokens."""
-    ahead = jnp.pad(single[n:, n:], [(0, min(n, s)) for s in single.shape])
-    return same & ahead
+def _next(same: Array) -> Array:
+    """[..., i, j] becomes [..., i + 1, j + 1], False behind the end."""
+    widths = [(0, 0)] * (same.ndim - 2) + [(0, 1), (0, 1)]
+    return jnp.pad(same, widths)[..., 1:, 1:]
 
 
 def perplexity(

@@ -10,6 +10,7 @@ from assay.verify.mirrors._given import (
     integers,
     mark,
     normal,
+    positive,
     static,
 )
 from assay.verify.mirrors.metrics._accuracy import kept
@@ -61,8 +62,8 @@ def precision_recall_curve(scores, labels, where=None):
     return precision[order], recall[order], thresholds[::-1]
 
 
-@given(x=Draw(lambda rng: np.sort(rng.uniform(0, 1, 17))), y=(17,))
-@given(x=Draw(lambda rng: -np.sort(rng.uniform(0, 1, 17))), y=(17,))
+@given(x=Draw(lambda rng: np.sort(rng.uniform(0, 1, 17))), y=positive(17))
+@given(x=Draw(lambda rng: -np.sort(rng.uniform(0, 1, 17))), y=positive(17))
 @mark(source="sklearn.metrics", gradient=False)
 def auc(x, y):
     return abs(peer.auc(np.asarray(x), np.asarray(y)))
