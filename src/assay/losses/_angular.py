@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from assay import _check, _numerics
-from assay.losses._softmax import softmax_cross_entropy_with_integer_labels
+from assay.losses._integer_labels import softmax_cross_entropy_with_integer_labels
 from assay.typing import Array, Float, Int, Scalar
 
 

@@ -6,16 +6,15 @@ import jax
 import jax.numpy as jnp
 
 from assay import _check, _numerics
-from assay.activations import log_softmax, softplus
-from assay.losses._norms import unit
+from assay.activations import log_softmax, logsumexp, normalize, softplus
+from assay.losses._integer_labels import softmax_cross_entropy_with_integer_labels
 from assay.losses._reduce import mean
-from assay.losses._softmax import softmax_cross_entropy_with_integer_labels
 from assay.typing import Array, Float, Int, Scalar
 
 
 def _similarities(x: Array, y: Array) -> Array:
     """The cosine of every row of x with every row of y, in all digits."""
-    rows, columns = unit(x, -1)[0], unit(y, -1)[0]
+    rows, columns = normalize(x, eps=0), normalize(y, eps=0)
     return jnp.matmul(rows, columns.T, precision=jax.lax.Precision.HIGHEST)
 
 
@@ -57,19 +56,8 @@ def ntxent(
     x, same = _batch("ntxent", embeddings, labels)
     s = _scaled(_similarities(x, x), temperature)
     pairs = same & _others(same)
-    return _numerics.narrow(mean(_against(s, ~same), pairs), embeddings)
-
-
-def _against(s: Array, rivals: Array) -> Array:
-    """log(1 + Σₖ e^(sᵢₖ − sᵢⱼ)) for every i, j, over the rivals k of i."""
-    any_rival = jnp.any(rivals, -1, keepdims=True)
-    masked = jnp.where(rivals, s, -jnp.inf)
-    top = jnp.max(masked, -1, keepdims=True, initial=-jnp.inf)
-    top = jax.lax.stop_gradient(jnp.where(any_rival, top, 0))
-    e = jnp.where(rivals, jnp.exp(jnp.where(rivals, s - top, 0)), 0)
-    total = jnp.sum(jnp.where(any_rival, e, 1), -1, keepdims=True)
-    level = top + jnp.log(total)
-    return jnp.where(any_rival, softplus(level - s), 0)
+    rivals = logsumexp(s, -1, where=~same, keepdims=True)
+    return _numerics.narrow(mean(softplus(rivals - s), pairs), embeddings)
 
 
 def _pairs(who: str, **arrays: Any) -> Array:

@@ -6,8 +6,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from assay import _numerics
-from assay.losses._norms import degree
+from assay import _check, _numerics
 from assay.losses._pair import _pair
 from assay.typing import Array, Float, Num
 
@@ -130,5 +129,7 @@ def tweedie_deviance(
     Jørgensen 1987, doi:10.1111/j.2517-6161.1987.tb01685.x.
     """
     p, t = _pair("tweedie_deviance", predictions=predictions, targets=targets)
-    power = degree("tweedie_deviance", "power", power)
+    if not isinstance(power, (int, float)) or not power >= 1:
+        must = "power must be a Python number of at least 1"
+        _check.fail("tweedie_deviance", must, power)
     return _numerics.narrow(_with_zeros(p, t, power), predictions)

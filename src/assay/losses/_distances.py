@@ -1,15 +1,30 @@
 """Angles and distances between vectors, smooth enough where they meet or vanish."""
 
+import math
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from assay import _check, _numerics
+from assay.activations import norm, normalize
 from assay.losses._mask import _mask
-from assay.losses._norms import degree, norm, unit
 from assay.losses._pair import _pair
 from assay.typing import Array, Axis, Bool, Float, Scalar
+
+
+def _degree(who: str, name: str, p: Any) -> float:
+    """`p` as a Python number of at least 1: it chooses the formula."""
+    if not isinstance(p, (int, float, np.number)) or not p >= 1:
+        _check.fail(who, f"{name} must be a Python number of at least 1", p)
+    return float(p)
+
+
+def _length(x: Array, p: float, axis: Axis) -> Array:
+    """The norm; of the largest |x| each has its share of the derivative."""
+    if p == math.inf:
+        return jnp.max(_numerics.magnitude(x), axis, initial=0)
+    return norm(x, p=p, axis=axis)
 
 
 def _vectors(who: str, where: Any, axis: Axis, **arrays: Any) -> tuple[Array, ...]:
@@ -41,8 +56,16 @@ def cosine_similarity(
     """
     arrays = {"predictions": predictions, "targets": targets}
     p, t = _vectors("cosine_similarity", where, axis, **arrays)
-    (p, _), (t, _) = unit(p, axis, epsilon), unit(t, axis, epsilon)
+    p, t = (normalize(x, axis=axis, eps=epsilon) for x in (p, t))
     return _numerics.narrow(jnp.sum(p * t, axis), predictions)
+
+
+def _lack(x: Array, epsilon: Scalar, axis: Axis) -> Array:
+    """1 − ‖x / max(‖x‖, epsilon)‖²: exactly 0 for a norm of at least epsilon."""
+    size, eps = norm(x, axis=axis), jnp.asarray(epsilon, x.dtype)
+    zero = (size == 0).astype(x.dtype)
+    share = jnp.where(size < eps, size / jnp.where(eps == 0, 1, eps), 1 - zero)
+    return 1 - share * share
 
 
 def cosine_distance(
@@ -63,9 +86,8 @@ def cosine_distance(
     """
     arrays = {"predictions": predictions, "targets": targets}
     p, t = _vectors("cosine_distance", where, axis, **arrays)
-    (p, p_size), (t, t_size) = unit(p, axis, epsilon), unit(t, axis, epsilon)
-    # What a norm below epsilon lacks of 1; exactly 0 above.
-    lack = jnp.squeeze((1 - p_size * p_size) + (1 - t_size * t_size), axis)
+    lack = _lack(p, epsilon, axis) + _lack(t, epsilon, axis)
+    p, t = (normalize(x, axis=axis, eps=epsilon) for x in (p, t))
     apart = p - t
     return _numerics.narrow((jnp.sum(apart * apart, axis) + lack) / 2, predictions)
 
@@ -87,9 +109,9 @@ def pairwise_distance(
     >>> pairwise_distance(x, y).tolist()
     [5.0, 1...e+30]
     """
-    p = degree("pairwise_distance", "p", p)
+    p = _degree("pairwise_distance", "p", p)
     a, b = _vectors("pairwise_distance", where, axis, x=x, y=y)
-    return _numerics.narrow(norm(a - b, p, axis), x)
+    return _numerics.narrow(_length(a - b, p, axis), x)
 
 
 def cdist(
@@ -102,7 +124,7 @@ def cdist(
     >>> cdist(jnp.zeros((1, 2)), jnp.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
     [[5.0, 0.0]]
     """
-    p = degree("cdist", "p", p)
+    p = _degree("cdist", "p", p)
     _check.floating("cdist", x=x, y=y)
     _check.rank_at_least("cdist", "x", x, 2, "(..., n, d)")
     n, m = jnp.shape(x), jnp.shape(y)
@@ -111,7 +133,7 @@ def cdist(
         _check.fail("cdist", must, f"x.shape={n} and y.shape={m}")
     a, b = _numerics.widest(jnp.asarray(x), jnp.asarray(y))
     gaps = jnp.expand_dims(a, -2) - jnp.expand_dims(b, -3)
-    return _numerics.narrow(norm(gaps, p, -1), x)
+    return _numerics.narrow(_length(gaps, p, -1), x)
 
 
 def pdist(x: Float[Array, "n d"], *, p: float = 2.0) -> Float[Array, " pairs"]:
@@ -120,10 +142,10 @@ def pdist(x: Float[Array, "n d"], *, p: float = 2.0) -> Float[Array, " pairs"]:
     >>> pdist(jnp.array([[0.0, 0.0], [3.0, 4.0], [0.0, 4.0]])).tolist()
     [5.0, 4.0, 3.0]
     """
-    p = degree("pdist", "p", p)
+    p = _degree("pdist", "p", p)
     _check.floating("pdist", x=x)
     if jnp.ndim(x) != 2:
         _check.fail("pdist", "x must have two axes (n, d)", f"x.shape={jnp.shape(x)}")
     a = _numerics.wide(x)
     i, j = np.triu_indices(a.shape[0], 1)
-    return _numerics.narrow(norm(a[i] - a[j], p, -1), x)
+    return _numerics.narrow(_length(a[i] - a[j], p, -1), x)

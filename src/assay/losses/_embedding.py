@@ -1,18 +1,21 @@
 """Losses of pairs and triplets of embeddings, or of their distances."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from assay import _check, _numerics
 from assay.activations import relu
 from assay.losses._distances import (
+    _degree,
+    _length,
     cosine_distance,
     cosine_similarity,
     pairwise_distance,
 )
-from assay.losses._norms import degree, norm
 from assay.losses._pair import _pair
 from assay.typing import Array, Float, Num, Scalar
 
@@ -50,7 +53,7 @@ def contrastive_loss(
     """
     d, labels = _pair("contrastive_loss", distances=distances, labels=labels)
     off = jnp.where(labels > 0, d, relu(jnp.asarray(margin, d.dtype) - d))
-    return _numerics.narrow(off * off / 2, distances)
+    return _numerics.narrow(off * (off / 2), distances)
 
 
 def margin_ranking_loss(
@@ -127,12 +130,17 @@ def triplet_margin_loss(
     Balntas et al. 2016, doi:10.5244/C.30.119.
     """
     who = "triplet_margin_loss"
-    degree_ = degree(who, "norm_degree", norm_degree)
+    degree = _degree(who, "norm_degree", norm_degree)
     arrays = {"anchors": anchors, "positives": positives, "negatives": negatives}
     a, p, n = _three(who, **arrays)
 
+    # As one entry more, which the norm raises to the degree again.
+    root = jnp.asarray(eps, a.dtype) ** (1 / degree) if degree < math.inf else 0.0
+    lone = jax.lax.slice_in_dim(a, 0, 1, axis=axis)
+
     def distance(x, y):
-        return norm(x - y, degree_, axis, eps)
+        d = jnp.concatenate([x - y, jnp.full_like(lone, root)], axis)
+        return _length(d, degree, axis)
 
     return _numerics.narrow(_triplet(a, p, n, distance, margin, swap), anchors)
 

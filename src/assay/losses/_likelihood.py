@@ -96,7 +96,7 @@ def gaussian_nll_loss(
     arrays = {"predictions": predictions, "targets": targets, "variances": variances}
     p, t, v = _three(who, **arrays)
     v, e = jnp.maximum(v, jnp.asarray(eps, v.dtype)), p - t
-    y = (jnp.log(v) + e * (e / v)) / 2
+    y = jnp.log(v) / 2 + e * (e / v / 2)
     return _numerics.narrow(y + _HALF_LOG_2PI if full else y, predictions)
 
 

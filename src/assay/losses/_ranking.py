@@ -7,13 +7,11 @@ import jax.numpy as jnp
 
 from assay import _numerics
 from assay.activations import relu, sigmoid, softplus
+from assay.losses._integer_labels import softmax_cross_entropy_with_integer_labels
 from assay.losses._mask import _mask
 from assay.losses._pair import _pair
 from assay.losses._reduce import mean
-from assay.losses._softmax import (
-    softmax_cross_entropy,
-    softmax_cross_entropy_with_integer_labels,
-)
+from assay.losses._softmax import softmax_cross_entropy
 from assay.typing import Array, Bool, Float, Num, Scalar
 
 

@@ -2,11 +2,19 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from assay import _check, _numerics
-from assay.losses._norms import row_scale
 from assay.typing import Array, Axis, Bool, Float, Num
+
+
+def _row_scale(x: Array, axis: Axis) -> Array:
+    """A power of two near each row's largest |x|, by which no sum overflows."""
+    info = jnp.finfo(x.dtype)
+    top = jnp.max(jnp.abs(jax.lax.stop_gradient(x)), axis, keepdims=True, initial=0)
+    near = jax.lax.reduce_precision(top / 2, info.nexp, 0)
+    return jnp.clip(near, float(info.tiny), 2.0 ** (info.maxexp - 2))
 
 
 def _weighted(who: str, x: Array, where: Any, weights: Any) -> tuple[Array, Array]:
@@ -44,7 +52,7 @@ def mean(
     _check.floating("mean", values=values)
     x = _numerics.wide(values)
     x, w = _weighted("mean", x, where, weights)
-    scale = row_scale(x, axis)
+    scale = _row_scale(x, axis)
     total = jnp.sum(w, axis, keepdims=True)
     none = total == 0
     average = jnp.sum(w * (x / scale), axis, keepdims=True)

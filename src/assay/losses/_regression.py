@@ -39,7 +39,7 @@ def l2_loss(
     Bishop 2006, Pattern Recognition and Machine Learning, has the ½.
     """
     e = _error("l2_loss", predictions, targets)
-    return _numerics.narrow(e * e / 2, predictions)
+    return _numerics.narrow(e * (e / 2), predictions)
 
 
 def absolute_error(
@@ -52,6 +52,20 @@ def absolute_error(
     """
     e = _error("absolute_error", predictions, targets)
     return _numerics.narrow(_numerics.magnitude(e), predictions)
+
+
+def _bent(e: Array, delta: Array) -> Array:
+    return jnp.clip(e, -delta, delta)
+
+
+@_numerics.derivatives(
+    _bent, lambda e, delta: jnp.abs(e) - jnp.minimum(jnp.abs(e), delta)
+)
+def _huber(e: Array, delta: Array) -> Array:
+    """½ b² + delta (|e| − b), b = min(|e|, delta); its own derivative would cancel."""
+    size = jnp.abs(e)
+    bent = jnp.minimum(size, delta)
+    return bent * (bent / 2) + delta * (size - bent)
 
 
 def huber_loss(
@@ -67,10 +81,20 @@ def huber_loss(
 
     Huber 1964, doi:10.1214/aoms/1177703732.
     """
-    size = jnp.abs(_error("huber_loss", predictions, targets))
-    delta = jnp.asarray(delta, size.dtype)
-    bent = jnp.minimum(size, delta)
-    return _numerics.narrow(bent * bent / 2 + delta * (size - bent), predictions)
+    e = _error("huber_loss", predictions, targets)
+    delta = jnp.broadcast_to(jnp.asarray(delta, e.dtype), e.shape)
+    return _numerics.narrow(_huber(e, delta), predictions)
+
+
+def _share(e: Array, beta: Array) -> Array:
+    return jnp.clip(e / beta, -1, 1)
+
+
+@_numerics.derivatives(_share, lambda e, beta: -(_share(e, beta) ** 2) / 2)
+def _smooth_l1(e: Array, beta: Array) -> Array:
+    size = jnp.abs(e)
+    bent = jnp.minimum(size, beta)
+    return bent * (bent / beta) / 2 + (size - bent)
 
 
 def smooth_l1_loss(
@@ -90,10 +114,10 @@ def smooth_l1_loss(
     """
     e = _error("smooth_l1_loss", predictions, targets)
     _check.within("smooth_l1_loss", "beta", beta, 0, math.inf)
-    beta, size = jnp.asarray(beta, e.dtype), _numerics.magnitude(e)
-    bent = jnp.minimum(size, beta)
-    rising = bent * (bent / jnp.where(beta == 0, 1, beta)) / 2
-    return _numerics.narrow(rising + (size - bent), predictions)
+    beta = jnp.broadcast_to(jnp.asarray(beta, e.dtype), e.shape)
+    smooth = _smooth_l1(e, jnp.where(beta == 0, 1, beta))
+    y = jnp.where(beta == 0, _numerics.magnitude(e), smooth)
+    return _numerics.narrow(y, predictions)
 
 
 def absolute_percentage_error(
@@ -137,6 +161,15 @@ def quantile_loss(
     return _numerics.narrow(slope * e, predictions)
 
 
+@_numerics.derivatives(lambda p, t: 1 / (1 + p), lambda p, t: -1 / (1 + t))
+def _log_error(p: Array, t: Array) -> Array:
+    """log((1 + p)/(1 + t)), of one quotient above 1: two logarithms would cancel."""
+    low, high = jnp.where(p < t, p, t), jnp.where(p < t, t, p)
+    q = (high - low) / (1 + low)
+    near = _numerics.log1p_of_share(jnp.minimum(q, 1))
+    return jnp.sign(p - t) * jnp.where(q < 1, near, jnp.log(1 + q))
+
+
 def squared_log_error(
     predictions: Float[Array, "*shape"], targets: Num[Array, "*shape"]
 ) -> Float[Array, "*shape"]:
@@ -146,9 +179,7 @@ def squared_log_error(
     [0.480...]
     """
     p, t = _pair("squared_log_error", predictions=predictions, targets=targets)
-    # As the logarithm of a quotient above 1: the difference of two would cancel.
-    low, high = jnp.where(p < t, p, t), jnp.where(p < t, t, p)
-    e = jnp.log1p((high - low) / (1 + low))
+    e = _log_error(p, t)
     return _numerics.narrow(e * e, predictions)
 
 
@@ -166,4 +197,4 @@ def half_sum_of_squares(
     Rumelhart, Hinton and Williams 1986, doi:10.1038/323533a0.
     """
     e = _error("half_sum_of_squares", predictions, targets)
-    return _numerics.narrow(jnp.sum(e * e, axis) / 2, predictions)
+    return _numerics.narrow(jnp.sum(e * (e / 2), axis), predictions)

@@ -1,12 +1,13 @@
 """Losses of real numbers that grow slowly: Charbonnier's, and the family of Barron."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from assay import _numerics
-from assay.losses._norms import hypot
+from assay.activations import norm
 from assay.losses._pair import _pair
 from assay.typing import Array, Float, Num, Scalar
 
@@ -30,23 +31,13 @@ def charbonnier_loss(
     Charbonnier et al. 1994, doi:10.1109/ICIP.1994.413553.
     """
     e = _error("charbonnier_loss", predictions, targets)
-    y = hypot(e, jnp.broadcast_to(jnp.asarray(eps, e.dtype), e.shape))
+    y = _hypot(e, jnp.broadcast_to(jnp.asarray(eps, e.dtype), e.shape))
     return _numerics.narrow(y, predictions)
 
 
-def _log_height(w: Array) -> Array:
-    """log √(1 + w²), which w² neither overflows nor absorbs."""
-    small = jnp.abs(w) < 1e9
-    near, far = jnp.where(small, w, 0), jnp.where(small, 1, jnp.abs(w))
-    return jnp.where(small, jnp.log1p(near * near) / 2, jnp.log(far))
-
-
-def _raised(w: Array, q: Array) -> Array:
-    """√(1 + w²)^q: from the logarithm where that is small, or w² would be absorbed."""
-    log_h = _log_height(w)
-    steep = log_h > 1
-    far = hypot(jnp.ones_like(w), jnp.where(steep, w, 0)) ** q
-    return jnp.where(steep, far, jnp.exp(q * jnp.where(steep, 0, log_h)))
+def _hypot(a: Array, b: Array) -> Array:
+    """√(a² + b²), without overflow."""
+    return norm(jnp.stack([a, b], -1))
 
 
 def _width(alpha: Array) -> Array:
@@ -54,12 +45,31 @@ def _width(alpha: Array) -> Array:
     return jnp.maximum(jnp.abs(alpha - 2), float(jnp.finfo(alpha.dtype).tiny) ** 0.25)
 
 
+def _level(x: Array, b: Array) -> Array:
+    """b log h with h² = 1 + x²/b, where the 1 absorbs x²/b and where that overflows."""
+    w = jnp.abs(x / jnp.sqrt(b))
+    least = float(jnp.finfo(x.dtype).eps) ** 0.5 / 2
+    middle = (w >= least) & (w < 1e9)
+    inner = jnp.where(middle, w, 0)
+    outer = jnp.where(w < 1e9, 1, w)
+    small = jnp.where(w < least, x, 0)
+    far = jnp.where(w < 1e9, b * (jnp.log1p(inner * inner) / 2), b * jnp.log(outer))
+    return jnp.where(w < least, small * (small / 2), far)
+
+
+def _raised(x: Array, b: Array, q: Array) -> Array:
+    """h^q: from the logarithm where that is small, or h might be 1 in all digits."""
+    log_h = _level(x, b) / b
+    steep = log_h > 1
+    h = _hypot(jnp.ones_like(x), jnp.where(steep, x / jnp.sqrt(b), 0))
+    return jnp.where(steep, h**q, jnp.exp(q * jnp.where(steep, 0, log_h)))
+
+
 def _near_square(x: Array, alpha: Array) -> Array:
     """(x² h^(α−2) + b (h^(α−2) − 1)) / α, in which b may be 0."""
     b = _width(alpha)
-    w = x / jnp.sqrt(b)
-    risen = _raised(w, alpha - 2)
-    v = (alpha - 2) * _log_height(w)
+    risen = _raised(x, b, alpha - 2)
+    v = (alpha - 2) * (_level(x, b) / b)
     small = jnp.abs(v) <= 0.7
     more = v * _numerics.expm1_over(jnp.where(small, v, 0))
     return (x * (x * risen) + b * jnp.where(small, more, risen - 1)) / alpha
@@ -68,47 +78,44 @@ def _near_square(x: Array, alpha: Array) -> Array:
 def _far_from_square(x: Array, alpha: Array) -> Array:
     """b log h (e^u − 1) / u with u = α log h, in which α may be 0."""
     b = _width(alpha)
-    w = x / jnp.sqrt(b)
-    log_h = _log_height(w)
-    u = alpha * log_h
+    level = _level(x, b)
+    u = alpha * (level / b)
     small = jnp.abs(u) <= 0.7
-    slow = log_h * _numerics.expm1_over(jnp.where(small, u, 0))
-    fast = (_raised(w, alpha) - 1) / jnp.where(small, 1, alpha)
-    return b * jnp.where(small, slow, fast)
+    slow = level * _numerics.expm1_over(jnp.where(small, u, 0))
+    fast = b * ((_raised(x, b, alpha) - 1) / jnp.where(small, 1, alpha))
+    return jnp.where(small, slow, fast)
 
 
-@jax.custom_jvp
-def _robust(x: Array, alpha: Array) -> Array:
-    """b/α (h^α − 1) with b = |α − 2| and h² = 1 + x²/b."""
+def _plain(x: Array, alpha: Array) -> Array:
     square = jnp.abs(alpha - 2) < 0.5
     near = _near_square(x, jnp.where(square, alpha, 2))
     return jnp.where(square, near, _far_from_square(x, jnp.where(square, 1, alpha)))
 
 
-@jax.custom_jvp
-def _slope(x: Array, alpha: Array) -> Array:
-    """x h^(α−2)."""
-    return x * _raised(x / jnp.sqrt(_width(alpha)), alpha - 2)
+def _slope_plain(x: Array, alpha: Array) -> Array:
+    """x h^(α−2), as x/h² h^α where α − 2 would lose digits of α."""
+    b = _width(alpha)
+    low = alpha < 1
+    root = _raised(x, b, jnp.where(low, alpha, alpha - 2) / 2)  # twice: no underflow
+    h = jnp.where(low, _hypot(jnp.ones_like(x), x / jnp.sqrt(b)), 1)
+    return (x / h * root) * (root / h)
 
 
-@_robust.defjvp
-def _(primals, tangents):
-    (x, alpha), (tx, ta) = primals, tangents
-    by_alpha = jax.jvp(lambda a: _robust.fun(x, a), (alpha,), (ta,))[1]
-    return _robust(x, alpha), _slope(x, alpha) * tx + by_alpha
+def _by(f: Callable) -> Callable:
+    """∂f/∂α, as JAX derives it."""
+    return lambda x, alpha: jax.jvp(lambda a: f(x, a), (alpha,), (jnp.ones_like(x),))[1]
 
 
-@_slope.defjvp
-def _(primals, tangents):
-    (x, alpha), (tx, ta) = primals, tangents
-    by_alpha = jax.jvp(lambda a: _slope.fun(x, a), (alpha,), (ta,))[1]
-    w = x / jnp.sqrt(_width(alpha))
-    bent = jnp.sign(alpha - 2) * (w * _raised(w, alpha - 3)) * (w / _height(w))
-    return _slope(x, alpha), (_raised(w, alpha - 2) + bent) * tx + by_alpha
+def _bend(x: Array, alpha: Array) -> Array:
+    """h^(α−2) (1 + sign(α − 2) x²/b / h²)."""
+    b = _width(alpha)
+    w = x / jnp.sqrt(b)
+    share = w / _hypot(jnp.ones_like(x), w)
+    return _raised(x, b, alpha - 2) * (1 + (alpha - 2) * share * share)
 
 
-def _height(w: Array) -> Array:
-    return hypot(jnp.ones_like(w), w)
+_slope = _numerics.derivatives(_bend, _by(_slope_plain))(_slope_plain)
+_robust = _numerics.derivatives(_slope, _by(_plain))(_plain)
 
 
 def general_robust_loss(
