@@ -93,7 +93,6 @@ FITS = [
     Fit("_LOG1M", over(lambda z: mp.log1p(-z), 1, -1), 0, 0.5),
     Fit("_ATANH", of_square(lambda v: 2 * mp.atanh(v), 1, 2), 0, 0.25),
     Fit("_LOG_COSH", of_square(lambda x: mp.log(mp.cosh(x)), 2, 0.5), 0, 1),
-    Fit("_SHRINK", of_square(lambda x: x - mp.tanh(x), 3, 1 / mp.mpf(3)), 0, 1),
     Fit("_TAIL", from_z(lambda t: (t + 2) * mills(t) / mp.sqrt(2 * mp.pi)), -1, 0.76),
     Fit(
         "_SLOPE",
@@ -151,7 +150,7 @@ ROOTS = [
     ("_MISH_BEND_LEFT", mish_bend, -2.256, 0.3),
     ("_MISH_BEND_RIGHT", mish_bend_right, 1.49, 0.3),
     ("_TANH_GELU", tanh_gelu, 0.7525, 0.25),
-    ("_TANH_GELU_BEND", tanh_gelu_bend, 1.4185, 0.35),
+    ("_TANH_GELU_BEND", tanh_gelu_bend, 1.4185, 0.5),
 ]
 
 
@@ -165,6 +164,55 @@ def show_root(name: str, f: Callable, start: float, width: float) -> None:
     coefficients, error = shortest(rest)
     print(f"{name}_ROOT = {float(nearest)!r}  # of {mp.nstr(root, 18)}")
     show(name, [at, *coefficients], error)
+
+
+class Quotient(NamedTuple):
+    """Two polynomials of z = x² whose quotient is f(√z), for x in [0, 9.02]."""
+
+    names: tuple[str, str]
+    f: Callable
+    degrees: tuple[int, int]
+
+
+TOP = 9.02  # tanh of it is 1 in float32, and x − tanh x is x − 1
+QUOTIENTS = [
+    Quotient(
+        ("_SHRINK_OVER", "_SHRINK_UNDER"),
+        over(lambda x: x - mp.tanh(x), 3, 1 / mp.mpf(3)),
+        (4, 5),
+    ),
+]
+
+
+def quotient(fit: Quotient) -> tuple[np.ndarray, np.ndarray, float]:
+    """The quotient of least relative error: least squares, weighted anew by Lawson.
+
+    Sanathanan and Koerner 1963, doi:10.1109/TAC.1963.1105517, divide by the last
+    denominator. In Chebyshev's polynomials, which keep float64 well conditioned.
+    """
+    p, q = fit.degrees
+    x = TOP * (1 - np.cos(np.pi * (np.arange(600) + 0.5) / 600)) / 2
+    f = np.array([float(fit.f(mp.mpf(v))) for v in x])
+    basis = np.polynomial.chebyshev.chebvander(2 * (x / TOP) ** 2 - 1, max(p, q))
+    weight, under, best = np.ones(600), np.ones(600), (np.inf,)
+    for step in range(200):
+        scale = np.sqrt(weight) / (f * under)
+        rows = np.hstack([basis[:, : p + 1], -f[:, None] * basis[:, 1 : q + 1]])
+        c = np.linalg.lstsq(rows * scale[:, None], f * scale, rcond=None)[0]
+        under = 1 + basis[:, 1 : q + 1] @ c[p + 1 :]
+        error = np.abs(basis[:, : p + 1] @ c[: p + 1] / under / f - 1)
+        if error.max() < best[0]:
+            best = error.max(), c[: p + 1], np.append(1, c[p + 1 :])
+        weight = weight * error if step > 5 else weight
+        weight = weight / weight.sum()
+    over_, under_ = (_powers(c) for c in best[1:])
+    return over_ / under_[0], under_ / under_[0], best[0] * 2**24
+
+
+def _powers(c: np.ndarray) -> np.ndarray:
+    """Chebyshev's coefficients in 2z/TOP² − 1 as those of powers of z."""
+    series = np.polynomial.Chebyshev(c, domain=[0, TOP**2])
+    return series.convert(kind=np.polynomial.Polynomial).coef
 
 
 def words(name: str, c, bits: int) -> None:
@@ -185,6 +233,10 @@ def main() -> None:
         show(fit.name, *shortest(fit))
     for root in ROOTS:
         show_root(*root)
+    for fit in QUOTIENTS:
+        *parts, error = quotient(fit)
+        for name, coefficients in zip(fit.names, parts, strict=True):
+            show(name, coefficients, error)
 
 
 if __name__ == "__main__":

@@ -126,12 +126,13 @@ _TANH_SLOPE = (
 _TANH_BEND_ROOT = 1.418503999710083
 _TANH_BEND = (
     5.5977953771e-08,
-    -6.16446672357,
-    -3.05854818215,
-    -1.62063683567,
-    -0.291852455349,
-    -0.0669166641838,
-    -0.000309719174033,
+    -6.16446683341,
+    -3.05854857826,
+    -1.62062041538,
+    -0.291841352327,
+    -0.0672758617747,
+    -0.000370320740065,
+    0.00195509123758,
 )
 
 
@@ -177,7 +178,7 @@ def _ddtanh_gelu(x):
     far = (2 * slope + 6 * w) * (1 + e) - t * slope * slope * (1 - e)
     u = t - _TANH_BEND_ROOT
     near = _numerics.polynomial(u, _TANH_BEND)
-    top = lifted * jnp.where(jnp.abs(u) < 0.35, near, far) * _DROP
+    top = lifted * jnp.where(jnp.abs(u) < 0.5, near, far) * _DROP
     return top / ((1 + e) * (1 + e) * (1 + e))
 
 

@@ -8,6 +8,25 @@ from assay.typing import Array, Float
 
 _DROP = 2.0**-LIFT
 
+# By scripts/activation_polynomials.py: (x − tanh x) / x³ as a quotient of polynomials
+# of x², |x| ≤ _TOP. No coefficient is negative, so that nothing cancels.
+_TOP = 9.02
+_SHRINK_OVER = (
+    0.333333333329,
+    0.0248444999207,
+    0.000463170572456,
+    2.55447028341e-06,
+    3.06088384044e-09,
+)
+_SHRINK_UNDER = (
+    1,
+    0.474533499645,
+    0.029298149848,
+    0.000506155558038,
+    2.66969326566e-06,
+    3.10011272331e-09,
+)
+
 
 def _lifted(x):
     """(2ᴸ·w, 1 + w), w = e^−2|x|."""
@@ -45,21 +64,9 @@ def tanh(x: Float[Array, "*shape"], /) -> Float[Array, "*shape"]:
 
     Float32, CPU: within 3 ULP; derivatives 5 and 8.
     """
+    # A quotient of polynomials, as XLA's, is a quarter faster and twice as far off.
     m = _numerics.decay_less_1(-2 * jnp.abs(x))
     return _numerics.signed(jnp.abs(m) / (2 + m), x)
-
-
-# (x − tanh x) / x³ by powers of x² ≤ 1; scripts/activation_polynomials.py.
-_SHRINK = (
-    0.333333331567,
-    -0.133333106555,
-    0.0539634147544,
-    -0.0218295488431,
-    0.00869784759281,
-    -0.00320680338685,
-    0.000923500846348,
-    -0.000142793187996,
-)
 
 
 @derivative(lambda x: -_dsech2(x))
@@ -77,11 +84,11 @@ def tanh_shrink(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     >>> tanh_shrink(jnp.array([0.0, 1.0])).tolist()
     [0.0, 0.2384...]
 
-    Float32, CPU: within 4 ULP; derivatives 8 and 8.
+    Float32, CPU: within 5 ULP; derivatives 8 and 8.
     """
     if _numerics.is_double(x):
         return x - tanh(x)
-    size, square = jnp.abs(x), x * x
-    near = size * square * _numerics.polynomial(square, _SHRINK)
-    w = _numerics.decay(-2 * size)
-    return _numerics.signed(jnp.where(size < 1, near, (size - 1) + 2 * w / (1 + w)), x)
+    near = _numerics.at_most(_numerics.at_least(x, -_TOP), _TOP)
+    square = near * near
+    over = near * square * _numerics.polynomial(square, _SHRINK_OVER)
+    return (x - near) + over / _numerics.polynomial(square, _SHRINK_UNDER)
