@@ -9,6 +9,7 @@ torch and Keras have their columns where they are installed.
 import argparse
 import datetime
 import importlib.metadata
+import math
 import platform
 import sys
 from collections.abc import Sequence
@@ -40,7 +41,7 @@ the derivatives. Zero is right where the truth is subnormal; kinks are left out 
 derivatives; within 1e-5 of a root a second derivative may be 2⁻²² off. ∞ means NaN or
 infinity where a number belongs; 1.68e+07, which is 2²⁴, a number that is lost.
 `assay`'s bounds are those that its docstrings state. A dash: the library has no such
-function. Losses are seen along their first argument, the second as stated or 0.
+function or derivative. Losses are seen along their first argument, the second as stated or 0.
 """
 
 
@@ -65,7 +66,7 @@ def short(value: float) -> str:
 
 def cell(worst: Worst | None) -> str:
     """The ULP, and where."""
-    if worst is None:
+    if worst is None or math.isnan(worst.ulp):
         return "–"
     if worst.ulp == float("inf"):
         return f"∞ at {short(worst.at)}"

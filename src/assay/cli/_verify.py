@@ -76,7 +76,7 @@ def _found(rooms: tuple[str, ...], only: list[str]) -> list[proofs.Row]:
 def _print(found: list[proofs.Row], alike: list) -> None:
     """The functions of one array beside their peers, the others, the conventions."""
     console = Console()
-    console = console if console.is_terminal else Console(width=90)
+    console = console if console.is_terminal else Console(width=96)
     alone = [row for row in found if not row.beside]
     if len(alone) < len(found):
         console.print(proofs.accuracy_table(found))

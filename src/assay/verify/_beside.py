@@ -30,7 +30,7 @@ class Beside(NamedTuple):
         limits = bound.value, bound.first, bound.second
         orders = zip(_accuracy.ORDERS, mine.orders, limits, strict=True)
         for order, worst, limit in orders:
-            if limit is not None and worst.ulp > limit:
+            if limit is not None and not worst.ulp <= limit:
                 told.append(f"{order} {worst.ulp:.3g} ULP at {worst.at:.9g}")
         return told
 

@@ -46,8 +46,8 @@ def cast(inputs: dict[str, Any], dtype: Any) -> dict[str, Any]:
         if not isinstance(leaf, np.ndarray):
             return leaf
         kinds = {"f": dtype, "i": jnp.int32, "u": jnp.uint32}
-        # Converted by NumPy: JAX would compile a program for each shape.
-        return jnp.asarray(leaf.astype(kinds.get(leaf.dtype.kind, leaf.dtype)))
+        # Not jnp.asarray, which compiles a program for each shape that is new to it.
+        return jax.device_put(leaf.astype(kinds.get(leaf.dtype.kind, leaf.dtype)))
 
     return {n: v if _plain(v) else jax.tree.map(one, v) for n, v in inputs.items()}
 
@@ -107,10 +107,13 @@ def gradient(
         def f(q):
             return _floats(call(mine, {**arrays, **q}))
 
-        run = jax.jit(lambda p, v: jax.jvp(f, (p,), (v,)))
-        outputs, slope = run(point, line)
-        weights = [jnp.cos(jnp.arange(y.size)).reshape(y.shape) for y in outputs]
-        back = jax.jit(lambda p, w: jax.vjp(f, p)[1](w))(point, weights)[0]
+        @jax.jit
+        def both(p, v):
+            y, slope = jax.jvp(f, (p,), (v,))
+            return slope, jax.vjp(f, p)[1](_weights(y))[0]
+
+        slope, back = both(point, line)
+        weights = _weights(slope)
     ends = [_moved(inputs, point, line, sign * STEP) for sign in (1, -1)]
     high, low = (_floats(truth(reference, e)) for e in ends)
     expected = [(h - lo) / (2 * STEP) for h, lo in zip(high, low, strict=True)]
@@ -118,6 +121,11 @@ def gradient(
     dots = (_dot(weights, slope), _dot(jax.tree.leaves(back), jax.tree.leaves(line)))
     size = _measure.norm(weights) * _measure.norm(slope) or 1.0
     return max(forward, abs(dots[0] - dots[1]) / size)
+
+
+def _weights(leaves: list) -> list:
+    """What the outputs are summed with: no two alike."""
+    return [np.cos(np.arange(y.size, dtype=y.dtype)).reshape(y.shape) for y in leaves]
 
 
 def _moderate(trees: list) -> bool:
@@ -151,7 +159,7 @@ def _direction(point: Any) -> Any:
     rng = np.random.default_rng(7)
     v = jax.tree.map(lambda x: rng.standard_normal(x.shape), point)
     size = _measure.norm(jax.tree.leaves(v)) or 1.0
-    return jax.tree.map(lambda x: jnp.asarray(x / size), v)
+    return jax.tree.map(lambda x: jax.device_put(x / size), v)
 
 
 def _moved(inputs: dict, point: Any, line: Any, step: float) -> dict[str, Any]:

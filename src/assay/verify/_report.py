@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from assay.verify._accuracy import ORDERS, Accuracy
@@ -22,11 +23,12 @@ def table(rows: Iterable[Row]) -> Table:
     remarks: list[str] = []
     out = Table(title="ours in float32 against the reference in float64", expand=False)
     out.caption_justify = "left"
-    out.add_column("function", overflow="fold")
-    out.add_column("reference", overflow="fold")
+    # Names never give way to what went wrong, which is folded instead.
+    out.add_column("function", overflow="fold", min_width=20)
+    out.add_column("reference", overflow="fold", min_width=12)
     for heading in ("ULP", "bound", "gradient"):
         out.add_column(heading, justify="right", no_wrap=True)
-    out.add_column("verdict", no_wrap=True)
+    out.add_column("verdict", overflow="fold", min_width=8)
     for room, found in itertools.groupby(rows, key=lambda r: r.room):
         out.add_section()
         out.add_row(f"[bold]{room}[/]")
@@ -51,7 +53,9 @@ def figures(row: Row) -> tuple[str, str, str]:
 
 
 def number(value: float) -> str:
-    """Two digits, or three for large numbers, or ∞."""
+    """Two digits, or three for large numbers, or ∞; – for what there is not."""
+    if math.isnan(value):
+        return "–"
     if math.isinf(value):
         return "∞"
     return f"{value:.2g}" if value < 100 else f"{value:.3g}"
@@ -61,7 +65,7 @@ def verdict(row: Row) -> str:
     """A word, coloured; what went wrong where it is known."""
     if row.ok:
         return "[green]right[/]"
-    return f"[red]WRONG[/] {row.note}"[:60]
+    return f"[red]WRONG[/] {escape(row.note[:120])}"
 
 
 def summary(rows: list[Row]) -> str:
@@ -79,7 +83,7 @@ def accuracy_table(rows: Iterable[Row]) -> Table:
     and NaN, of value and first derivative.
     """
     out = Table(title="worst ULP from the float64 oracle", box=box.SIMPLE_HEAD)
-    out.add_column("function", overflow="fold")
+    out.add_column("function", overflow="fold", min_width=16)
     out.add_column("of", no_wrap=True)
     for heading in ("value", "first", "second"):
         out.add_column(heading, justify="right", no_wrap=True)
@@ -90,7 +94,7 @@ def accuracy_table(rows: Iterable[Row]) -> Table:
             for library, found in beside.found.items():
                 ours = library == "assay"
                 name = beside.key.removeprefix("losses.") if ours else ""
-                told = judged(beside) if ours else ""
+                told = judged(row, beside) if ours else ""
                 style = "" if ours else "dim"
                 out.add_row(name, library, *three(found), told, style=style)
     return out
@@ -103,10 +107,13 @@ def three(found: Accuracy) -> tuple[str, str, str, str]:
     return value, first, second, f"not {limits}" if limits else "right"
 
 
-def judged(beside: Beside) -> str:
-    """The bounds that hold, or what breaks them."""
+def judged(row: Row, beside: Beside) -> str:
+    """The bounds that hold, or what breaks them; the mirror has its say too."""
     if beside.faults:
         return f"[red]WRONG[/] {'; '.join(beside.faults)}"
+    if not row.ok and not any(other.faults for other in row.beside):
+        against = f"{number(row.ulp)} ULP and {figures(row)[2]} from {row.reference}"
+        return f"[red]WRONG[/] {escape(against)}"
     if beside.bound is None:
         return "no bound"
     given = (b for b in beside.bound[:3] if b is not None)

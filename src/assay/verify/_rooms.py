@@ -65,7 +65,10 @@ NEAR_ZERO = {"x": Draw(lambda rng: rng.uniform(-6, 6, 37))}
 
 def mirror_of(room: str, name: str) -> Callable:
     """The reference of the same name."""
-    return getattr(importlib.import_module(f"assay.verify.mirrors.{room}"), name)
+    mirrors = importlib.import_module(f"assay.verify.mirrors.{room}")
+    if not hasattr(mirrors, name):
+        _check.fail(f"verify {room}.{name}", "there must be a mirror of it", "none")
+    return getattr(mirrors, name)
 
 
 def cases_of(room: str, mirror: Callable) -> list[dict[str, Draw]]:
@@ -102,10 +105,10 @@ def bound_of(room: str, name: str, mirror: Callable) -> float:
 
 def row(room: str, name: str) -> Row:
     """Compare one function; an exception is a failed row that says what happened."""
-    mirror = mirror_of(room, name)
-    bound = bound_of(room, name, mirror)
-    about = room, name, source_of(mirror)
+    about, bound = (room, name, ""), float("nan")
     try:
+        mirror = mirror_of(room, name)
+        about, bound = (room, name, source_of(mirror)), bound_of(room, name, mirror)
         found = _find(room, name, mirror)
         others = _beside.all_beside(room, name)
     except Exception as error:  # the table must be finished, and exit 1
