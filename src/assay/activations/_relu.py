@@ -100,10 +100,9 @@ def rrelu(
     Float32, CPU: within 1 ULP.
     """
     _ordered("rrelu", lower, upper)
-    slopes = jax.random.uniform(
-        key, jnp.shape(x), _numerics.wide(x).dtype, lower, upper
-    )
-    return leaky_relu(x, slopes)
+    # In float32 always: a key means one sample, whatever the dtype.
+    slopes = jax.random.uniform(key, jnp.shape(x), jnp.float32, lower, upper)
+    return leaky_relu(x, slopes.astype(_numerics.wide(x).dtype))
 
 
 def rrelu_inference(
