@@ -41,7 +41,8 @@ the derivatives. Zero is right where the truth is subnormal; kinks are left out 
 derivatives; within 1e-5 of a root a second derivative may be 2⁻²² off. ∞ means NaN or
 infinity where a number belongs; 1.68e+07, which is 2²⁴, a number that is lost.
 `assay`'s bounds are those that its docstrings state. A dash: the library has no such
-function or derivative. Losses are seen along their first argument, the second as stated or 0.
+function or derivative. Losses are seen along their first argument, the second as
+stated or 0.
 """
 
 
@@ -60,8 +61,8 @@ def of_library(beside: Beside, library: str) -> Accuracy | None:
 
 
 def short(value: float) -> str:
-    """Three digits of an input."""
-    return f"{value:.6g}"
+    """The digits that tell a float32 from its neighbours."""
+    return f"{value:.9g}"
 
 
 def cell(worst: Worst | None) -> str:
@@ -129,7 +130,7 @@ def limits(measured: Sequence[Beside]) -> str:
     lines = [
         "## Limits",
         "",
-        "Wrong value or slope at an infinity, or none at NaN:",
+        "Where value or slope is wrong at an infinity, or a number at NaN:",
         "",
     ]
     for beside in measured:

@@ -34,6 +34,7 @@ NAMES: dict[str, dict[str, str]] = {
     "hard_silu": {"torch": "hardswish"},
     "hard_swish": {"torch": "hardswish"},
     "hard_tanh": {"torch": "hardtanh"},
+    "linear": {"torch": ""},  # a layer there
     "log_sigmoid": {"torch": "logsigmoid"},
     "logit": {"jax": "jax.scipy.special:logit", "torch": "torch.special:logit"},
     "sign": {"jax": "jax.numpy:sign", "torch": "torch:sign"},
@@ -142,9 +143,9 @@ def by_torch(f: Callable, target: float | None, x: np.ndarray) -> Orders:
     rest = () if target is None else (torch.full_like(at, target).detach(),)
     y, found = f(at, *rest), []
     for _ in range(2):
-        found.append(y.detach().numpy())
+        found.append(y.detach().numpy(force=True))
         y = _slope(torch, y, at)
-    return *found, y.detach().numpy()  # type: ignore[return-value]
+    return *found, y.detach().numpy(force=True)  # type: ignore[return-value]
 
 
 def _slope(torch: Any, y: Any, at: Any) -> Any:
