@@ -50,8 +50,8 @@ def _standardize(x, axis, mean, variance, epsilon, where):
     if mean is None:
         z = z - average(z)  # what the first mean was off: its ULP may be the spread
     variance = average(z * z) if variance is None else _like(variance, x)
-    spread = jnp.sqrt(variance + jnp.asarray(epsilon, x.dtype) * unit * unit)
-    y = z * (1 / jnp.where(spread == 0, 1, spread))
+    power = variance + jnp.asarray(epsilon, x.dtype) * unit * unit
+    y = z * (1 / jnp.sqrt(jnp.where(power == 0, 1, power)))
     y = jnp.where(jnp.any(kept, axis, keepdims=True), y, 0)
     return jnp.where(known, y, jnp.nan)
 
