@@ -7,7 +7,7 @@ zero, u = x − H is exact, and no second word of the root is needed.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import mpmath as mp
@@ -54,7 +54,7 @@ def shortest(fit: Fit) -> tuple[list, float]:
     return coefficients, error
 
 
-def show(name: str, coefficients: list, error: float) -> None:
+def show(name: str, coefficients: Iterable, error: float) -> None:
     print(f"{name} = (  # error {error:.2f} · 2⁻²⁴")
     print(*(f"    {float(c):.12g}," for c in coefficients), ")", sep="\n")
 

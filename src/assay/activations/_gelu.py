@@ -190,8 +190,10 @@ def _dtanh_gelu(x):
     e = lifted * _DROP
     far = 1 + e - t * (_A + 3 * _B * (t * t))
     u = t - _TANH_ROOT
-    near = _numerics.polynomial(u, _TANH_SLOPE)
-    top = lifted * jnp.where(jnp.abs(u) < 0.25, near, far) * _DROP
+    if not _numerics.is_double(x):
+        near = _numerics.polynomial(u, _TANH_SLOPE)
+        far = jnp.where(jnp.abs(u) < 0.25, near, far)
+    top = lifted * far * _DROP
     return _numerics.rest_above(x, top, (1 + e) * (1 + e))
 
 
