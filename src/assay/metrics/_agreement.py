@@ -32,6 +32,8 @@ def balanced_accuracy(matrix: Num[Array, "classes classes"]) -> Float[Array, ""]
 
     >>> balanced_accuracy(jnp.array([[3, 1], [2, 4]])).tolist()
     0.708...
+
+    Float32, CPU: within 2 ULP.
     """
     matrix = _square("balanced_accuracy", matrix)
     return mean(recall_of(class_counts(matrix)), summed(matrix, 1) > 0)
@@ -42,6 +44,8 @@ def mean_iou(matrix: Num[Array, "classes classes"]) -> Float[Array, ""]:
 
     >>> mean_iou(jnp.array([[3, 1], [2, 4]])).tolist()
     0.53...
+
+    Float32, CPU: within 2 ULP.
     """
     counts = class_counts(_square("mean_iou", matrix))
     return macro(iou_of(counts), counts)
@@ -59,6 +63,8 @@ def cohen_kappa(
     0.5
 
     Cohen 1960, doi:10.1177/001316446002000104; weights: 1968, doi:10.1037/h0026256.
+
+    Float32, CPU: within 2 ULP of 1.
     """
     _check.within("cohen_kappa", "power", power, 0, float("inf"))
     seen, there, said = _shares("cohen_kappa", matrix)
@@ -80,6 +86,8 @@ def matthews_correlation(matrix: Num[Array, "classes classes"]) -> Float[Array, 
 
     Matthews 1975, doi:10.1016/0005-2795(75)90109-9; several classes: Gorodkin 2004,
     doi:10.1016/j.compbiolchem.2004.09.006.
+
+    Float32, CPU: within 2 ULP of 1.
     """
     matrix = _square("matthews_correlation", matrix)
     n = jnp.broadcast_to(summed(matrix), matrix.shape[:1])
@@ -100,6 +108,8 @@ def normalized_mutual_information(
     1.0
 
     Strehl and Ghosh 2002, https://www.jmlr.org/papers/v3/strehl02a.html.
+
+    Float32, CPU: within 2 ULP of 1.
     """
     matrix = _square("normalized_mutual_information", matrix)
     seen, said, there, apart = _cells(matrix)
@@ -137,6 +147,8 @@ def adjusted_rand_index(matrix: Num[Array, "classes classes"]) -> Float[Array, "
     1.0
 
     Hubert and Arabie 1985, doi:10.1007/BF01908075.
+
+    Float32, CPU: within 2 ULP of 1.
     """
     matrix = _square("adjusted_rand_index", matrix)
     seen, said, there, apart = _cells(matrix)

@@ -39,6 +39,8 @@ def bleu(
     1.0
 
     Papineni et al. 2002, doi:10.3115/1073083.1073135.
+
+    Float32, CPU: within 2 ULP.
     """
     masks = predictions_mask, targets_mask
     return bleu_of(bleu_counts("bleu", predictions, targets, order, *masks))
@@ -81,6 +83,8 @@ def bleu_of(counts: BleuCounts) -> Float[Array, ""]:
     0.5
 
     Papineni et al. 2002, doi:10.3115/1073083.1073135.
+
+    Float32, CPU: within 2 ULP.
     """
     shares = quotient(counts.matches, counts.possible)
     logs = jnp.log(jnp.where(shares > 0, shares, 1))

@@ -38,6 +38,8 @@ def confusion_matrix(
     >>> confusion_matrix(
     ...     jnp.array([0, 1, 1]), jnp.array([0, 0, 1]), classes=2).tolist()
     [[1, 1], [0, 1]]
+
+    Float32, CPU: within 0 ULP.
     """
     return _matrix("confusion_matrix", predictions, labels, classes, where)
 
@@ -62,6 +64,8 @@ def class_counts(matrix: Num[Array, "classes classes"]) -> Counts:
 
     >>> class_counts(jnp.array([[1, 1], [0, 1]])).false_negatives.tolist()
     [1, 0]
+
+    Float32, CPU: within 0 ULP.
     """
     matrix = _square("class_counts", matrix)
     right, there, predicted = jnp.diagonal(matrix), summed(matrix, 1), summed(matrix, 0)
@@ -98,6 +102,8 @@ def binary_counts(
     >>> c = binary_counts(jnp.array([0.9, 0.4, 0.6]), jnp.array([1, 1, 0]))
     >>> int(c.true_positives), int(c.false_positives), int(c.false_negatives)
     (1, 1, 1)
+
+    Float32, CPU: within 0 ULP.
     """
     who = "binary_counts"
     _check.same_shape(who, predictions=predictions, labels=labels)
@@ -115,6 +121,8 @@ def micro(counts: Counts) -> Counts:
     >>> c = class_counts(jnp.array([[3, 1], [2, 4]]))
     >>> precision_of(micro(c)).tolist()
     0.699...
+
+    Float32, CPU: within 0 ULP.
     """
     return Counts(*(summed(jnp.asarray(c)) for c in counts))
 
@@ -125,6 +133,8 @@ def macro(scores: Float[Array, " classes"], counts: Counts) -> Float[Array, ""]:
     >>> c = class_counts(jnp.array([[3, 1, 0], [2, 4, 0], [0, 0, 0]]))
     >>> macro(recall_of(c), c).tolist()
     0.708...
+
+    Float32, CPU: within 2 ULP.
     """
     _check.same_shape("macro", scores=scores, counts=counts.true_positives)
     occurs = counts.true_positives + counts.false_positives + counts.false_negatives
@@ -137,6 +147,8 @@ def weighted(scores: Float[Array, " classes"], counts: Counts) -> Float[Array, "
     >>> c = class_counts(jnp.array([[3, 1], [2, 4]]))
     >>> weighted(recall_of(c), c).tolist()
     0.699...
+
+    Float32, CPU: within 2 ULP.
     """
     _check.same_shape("weighted", scores=scores, counts=counts.true_positives)
     there = (counts.true_positives + counts.false_negatives).astype(dtype_of(scores))
@@ -148,6 +160,8 @@ def precision_of(counts: Counts) -> Float[Array, "..."]:
 
     >>> precision_of(class_counts(jnp.array([[1, 1], [0, 1]]))).tolist()
     [1.0, 0.5]
+
+    Float32, CPU: within 1 ULP.
     """
     right = counts.true_positives
     return quotient(right, right + counts.false_positives)
@@ -158,6 +172,8 @@ def recall_of(counts: Counts) -> Float[Array, "..."]:
 
     >>> recall_of(class_counts(jnp.array([[1, 1], [0, 1]]))).tolist()
     [0.5, 1.0]
+
+    Float32, CPU: within 1 ULP.
     """
     right = counts.true_positives
     return quotient(right, right + counts.false_negatives)
@@ -168,6 +184,8 @@ def specificity_of(counts: Counts) -> Float[Array, "..."]:
 
     >>> specificity_of(class_counts(jnp.array([[1, 1], [0, 1]]))).tolist()
     [1.0, 0.5]
+
+    Float32, CPU: within 1 ULP.
     """
     passed = counts.true_negatives
     return quotient(passed, passed + counts.false_positives)
@@ -182,6 +200,8 @@ def f_beta_of(counts: Counts, *, beta: Scalar = 1.0) -> Float[Array, "..."]:
     [0.55..., 0.83...]
 
     van Rijsbergen 1979, Information Retrieval.
+
+    Float32, CPU: within 1 ULP.
     """
     _check.within("f_beta_of", "beta", beta, 0, float("inf"))
     dtype = dtype_of(counts.true_positives)
@@ -196,6 +216,8 @@ def dice_of(counts: Counts) -> Float[Array, "..."]:
 
     >>> dice_of(class_counts(jnp.array([[1, 1], [0, 1]]))).tolist()
     [0.66..., 0.66...]
+
+    Float32, CPU: within 1 ULP.
     """
     twice = 2 * counts.true_positives
     return quotient(twice, twice + counts.false_positives + counts.false_negatives)
@@ -206,6 +228,8 @@ def iou_of(counts: Counts) -> Float[Array, "..."]:
 
     >>> iou_of(class_counts(jnp.array([[1, 1], [0, 1]]))).tolist()
     [0.5, 0.5]
+
+    Float32, CPU: within 1 ULP.
     """
     right = counts.true_positives
     return quotient(right, right + counts.false_positives + counts.false_negatives)
@@ -222,6 +246,8 @@ def precision(
 
     >>> precision(jnp.array([0, 1, 1]), jnp.array([0, 0, 1]), classes=2).tolist()
     [1.0, 0.5]
+
+    Float32, CPU: within 1 ULP.
     """
     matrix = _matrix("precision", predictions, labels, classes, where)
     return precision_of(class_counts(matrix))
@@ -238,6 +264,8 @@ def recall(
 
     >>> recall(jnp.array([0, 1, 1]), jnp.array([0, 0, 1]), classes=2).tolist()
     [0.5, 1.0]
+
+    Float32, CPU: within 1 ULP.
     """
     matrix = _matrix("recall", predictions, labels, classes, where)
     return recall_of(class_counts(matrix))
@@ -256,6 +284,8 @@ def f1_score(
 
     >>> f1_score(jnp.array([0, 1, 1]), jnp.array([0, 0, 1]), classes=2).tolist()
     [0.66..., 0.66...]
+
+    Float32, CPU: within 1 ULP.
     """
     matrix = _matrix("f1_score", predictions, labels, classes, where)
     return dice_of(class_counts(matrix))

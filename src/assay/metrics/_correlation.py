@@ -20,6 +20,8 @@ def pearson_correlation(
     >>> p, t = jnp.array([1.0, 2.0, 3.0]), jnp.array([1.0, 3.0, 2.0])
     >>> pearson_correlation(p, t).round(4).tolist()
     0.5
+
+    Float32, CPU: within 3 ULP of 1.
     """
     who = "pearson_correlation"
     p, t, keep = pair(who, where, predictions=predictions, targets=targets)
@@ -49,6 +51,8 @@ def concordance_correlation(
     0.571...
 
     Lin 1989, doi:10.2307/2532051.
+
+    Float32, CPU: within 2 ULP of 1.
     """
     who = "concordance_correlation"
     p, t, keep = pair(who, where, predictions=predictions, targets=targets)
@@ -73,6 +77,8 @@ def spearman_correlation(
     0.5
 
     Spearman 1904, doi:10.2307/1412159.
+
+    Float32, CPU: within 2 ULP of 1.
     """
     who = "spearman_correlation"
     p, t, keep = pair(who, where, predictions=predictions, targets=targets)
@@ -109,6 +115,8 @@ def kendall_correlation(
     0.333...
 
     Kendall 1945, doi:10.1093/biomet/33.3.239.
+
+    Float32, CPU: within 2 ULP of 1.
     """
     who = "kendall_correlation"
     p, t, keep = pair(who, where, predictions=predictions, targets=targets)

@@ -83,6 +83,8 @@ def roc_curve(
     >>> curve = roc_curve(jnp.array([0.9, 0.6, 0.6, 0.1]), jnp.array([1, 0, 1, 0]))
     >>> curve.true_positive_rate.tolist(), curve.false_positive_rate.tolist()
     ([0.0, 0.5, 1.0, 1.0, 1.0], [0.0, 0.0, 0.5, 0.5, 1.0])
+
+    Float32, CPU: within 2 ULP.
     """
     steps = _steps("roc_curve", scores, labels, where)
     top = jnp.full(1, jnp.inf, steps.scores.dtype)
@@ -100,6 +102,8 @@ def precision_recall_curve(
     >>> curve = precision_recall_curve(jnp.array([0.9, 0.6, 0.1]), jnp.array([1, 0, 1]))
     >>> curve.recall.tolist()
     [1.0, 0.5, 0.5, 0.0]
+
+    Float32, CPU: within 2 ULP.
     """
     steps = _steps("precision_recall_curve", scores, labels, where)
     precision = jnp.where(steps.broken, jnp.nan, _precision(steps))
@@ -117,6 +121,8 @@ def auc(x: Float[Array, " points"], y: Float[Array, " points"]) -> Float[Array, 
 
     >>> auc(jnp.array([0.0, 0.5, 1.0]), jnp.array([0.0, 1.0, 1.0])).tolist()
     0.75
+
+    Float32, CPU: within 2 ULP of the result where y >= 0.
     """
     _check.same_shape("auc", x=x, y=y)
     _check.rank_at_least("auc", "x", x, 1, "(points,)")
@@ -137,6 +143,8 @@ def roc_auc(
     0.875
 
     Hanley and McNeil 1982, doi:10.1148/radiology.143.1.7063747.
+
+    Float32, CPU: within 1 ULP.
     """
     steps = _steps("roc_auc", scores, labels, where)
     area = area_under_roc(steps.right, steps.wrong, steps.scores.dtype)
@@ -167,6 +175,8 @@ def average_precision(
     0.83...
 
     Davis and Goadrich 2006, doi:10.1145/1143844.1143874.
+
+    Float32, CPU: within 2 ULP.
     """
     steps = _steps("average_precision", scores, labels, where)
     area = area_of_precision(steps.right, steps.wrong, steps.scores.dtype)
@@ -201,6 +211,8 @@ def precision_at_recall(
     >>> scores, labels = jnp.array([0.9, 0.6, 0.1]), jnp.array([1, 0, 1])
     >>> precision_at_recall(scores, labels, recall=0.6).tolist()
     0.66...
+
+    Float32, CPU: within 1 ULP.
     """
     _check.within("precision_at_recall", "recall", recall, 0, 1)
     curve = precision_recall_curve(scores, labels, where)
@@ -219,6 +231,8 @@ def recall_at_precision(
     >>> scores, labels = jnp.array([0.9, 0.6, 0.1]), jnp.array([1, 0, 1])
     >>> recall_at_precision(scores, labels, precision=0.9).tolist()
     0.5
+
+    Float32, CPU: within 2 ULP.
     """
     _check.within("recall_at_precision", "precision", precision, 0, 1)
     curve = precision_recall_curve(scores, labels, where)
@@ -245,6 +259,8 @@ def sensitivity_at_specificity(
     >>> scores, labels = jnp.array([0.9, 0.6, 0.4, 0.1]), jnp.array([1, 0, 1, 0])
     >>> sensitivity_at_specificity(scores, labels, specificity=0.5).tolist()
     1.0
+
+    Float32, CPU: within 2 ULP.
     """
     who = "sensitivity_at_specificity"
     _check.within(who, "specificity", specificity, 0, 1)
@@ -264,6 +280,8 @@ def specificity_at_sensitivity(
     >>> scores, labels = jnp.array([0.9, 0.6, 0.4, 0.1]), jnp.array([1, 0, 1, 0])
     >>> specificity_at_sensitivity(scores, labels, sensitivity=1.0).tolist()
     0.5
+
+    Float32, CPU: within 1 ULP.
     """
     who = "specificity_at_sensitivity"
     _check.within(who, "sensitivity", sensitivity, 0, 1)

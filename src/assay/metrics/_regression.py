@@ -19,6 +19,8 @@ def mean_squared_error(
 
     >>> mean_squared_error(jnp.array([1.0, 3.0]), jnp.array([1.0, 1.0])).tolist()
     2.0
+
+    Float32, CPU: within 3 ULP.
     """
     who = "mean_squared_error"
     p, t, keep = pair(who, where, predictions=predictions, targets=targets)
@@ -34,6 +36,8 @@ def root_mean_squared_error(
 
     >>> root_mean_squared_error(jnp.array([1.0, 3.0]), jnp.zeros(2)).round(3).tolist()
     2.23...
+
+    Float32, CPU: within 2 ULP.
     """
     who = "root_mean_squared_error"
     p, t, keep = pair(who, where, predictions=predictions, targets=targets)
@@ -49,6 +53,8 @@ def mean_absolute_error(
 
     >>> mean_absolute_error(jnp.array([1.0, 4.0]), jnp.array([1.0, 1.0])).tolist()
     1.5
+
+    Float32, CPU: within 4 ULP.
     """
     who = "mean_absolute_error"
     p, t, keep = pair(who, where, predictions=predictions, targets=targets)
@@ -67,6 +73,8 @@ def mean_absolute_percentage_error(
     >>> p, t = jnp.array([1.0, 3.0]), jnp.array([2.0, 4.0])
     >>> mean_absolute_percentage_error(p, t).tolist()
     0.375
+
+    Float32, CPU: within 4 ULP.
     """
     who = "mean_absolute_percentage_error"
     p, t, keep = pair(who, where, predictions=predictions, targets=targets)
@@ -83,6 +91,8 @@ def symmetric_mean_absolute_percentage_error(
     >>> p, t = jnp.array([1.0, 0.0]), jnp.array([3.0, 0.0])
     >>> symmetric_mean_absolute_percentage_error(p, t).tolist()
     0.5
+
+    Float32, CPU: within 4 ULP.
     """
     who = "symmetric_mean_absolute_percentage_error"
     p, t, keep = pair(who, where, predictions=predictions, targets=targets)
@@ -100,6 +110,8 @@ def mean_squared_log_error(
 
     >>> mean_squared_log_error(jnp.array([1.0, 3.0]), jnp.array([1.0, 3.0])).tolist()
     0.0
+
+    Float32, CPU: within 5 ULP.
     """
     who = "mean_squared_log_error"
     p, t, keep = pair(who, where, predictions=predictions, targets=targets)
@@ -119,6 +131,8 @@ def r2_score(
 
     >>> r2_score(jnp.array([1.0, 3.0, 3.0]), jnp.array([1.0, 2.0, 3.0])).tolist()
     0.5
+
+    Float32, CPU: within 6 ULP of max(1, |result|).
     """
     p, t, keep = _by_output("r2_score", predictions, targets, where)
     return _explained(jnp.where(keep, t - p, 0), t, keep)
@@ -136,6 +150,8 @@ def explained_variance(
     >>> p, t = jnp.array([2.0, 3.0, 4.0]), jnp.array([1.0, 2.0, 3.0])
     >>> explained_variance(p, t).tolist()
     1.0
+
+    Float32, CPU: within 6 ULP of max(1, |result|).
     """
     p, t, keep = _by_output("explained_variance", predictions, targets, where)
     return _explained(centred(t - p, keep, 0), t, keep)
@@ -172,6 +188,8 @@ def mean_cosine_similarity(
     >>> p, t = jnp.array([[3.0, 4.0], [0.0, 0.0]]), jnp.array([[4.0, 3.0], [1.0, 0.0]])
     >>> mean_cosine_similarity(p, t).round(4).tolist()
     0.47...
+
+    Float32, CPU: within 4 ULP of 1.
     """
     who = "mean_cosine_similarity"
     p, t, _ = pair(who, None, predictions=predictions, targets=targets)

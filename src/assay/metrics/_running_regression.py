@@ -54,6 +54,8 @@ def running_regression() -> Metric:
     0.5
 
     Moments merged as Chan, Golub and LeVeque 1983, doi:10.1080/00031305.1983.10483115.
+
+    Float32, CPU: within 6 ULP of max(1, |result|).
     """
 
     def measure(predictions, targets, *, where):

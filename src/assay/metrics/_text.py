@@ -72,6 +72,8 @@ def edit_distance(
     3
 
     Levenshtein 1966; a row at a time, its left neighbours by a running minimum.
+
+    Float32, CPU: within 0 ULP.
     """
     masks = predictions_mask, targets_mask
     return paired(_edits, *texts("edit_distance", predictions, targets, *masks))
@@ -114,6 +116,8 @@ def word_error_rate(
 
     >>> word_error_rate(jnp.array([[1, 2, 3, 4]]), jnp.array([[1, 9, 3, 4]])).tolist()
     0.25
+
+    Float32, CPU: within 1 ULP.
     """
     masks = predictions_mask, targets_mask
     p, t = texts("word_error_rate", predictions, targets, *masks)
@@ -133,6 +137,8 @@ def rouge_l(
     0.5
 
     Lin 2004, https://aclanthology.org/W04-1013.
+
+    Float32, CPU: within 2 ULP.
     """
     masks = predictions_mask, targets_mask
     p, t = texts("rouge_l", predictions, targets, *masks)
@@ -174,6 +180,8 @@ def rouge_n(
     Array(0.6667, dtype=float32)
 
     Lin 2004, https://aclanthology.org/W04-1013.
+
+    Float32, CPU: within 2 ULP.
     """
     _check.within("rouge_n", "n", n, 1, float("inf"))
     masks = predictions_mask, targets_mask
@@ -233,6 +241,8 @@ def perplexity(
 
     >>> perplexity(jnp.zeros((3, 7)), jnp.array([0, 3, 6])).round(3).tolist()
     7.0...
+
+    Float32, CPU: within 6 ULP of the result times max(1, its logarithm).
     """
     costs = surprise("perplexity", logits, labels)
     return jnp.exp(mean(costs, taking_part("perplexity", where, labels=costs)))

@@ -12,13 +12,14 @@ from assay.verify.mirrors._given import (
     positive,
 )
 from assay.verify.mirrors.metrics._accuracy import kept
+from assay.verify.mirrors.metrics._correlation import rising
 
 from_sklearn = mark(source="sklearn.metrics")
 in_numpy = mark(source="formula in NumPy")
 upright = Draw(
     lambda rng: np.arange(7)[:, None] % 3 < [[1, 2, 3]], differentiable=False
 )
-offset = Draw(lambda rng: 1e5 + rng.standard_normal((29,)))
+offset = rising(29, shift=1e5)
 
 
 def errors(draw=normal):
@@ -91,10 +92,9 @@ def _by_column(score, predictions, targets, where):
 def explained(mirror):
     """The cases of a share that is explained: one output, several, a mask, a mean."""
     mirror = given(predictions=offset, targets=offset)(mirror)
-    masked = {"predictions": normal(7, 3), "targets": normal(7, 3)}
-    mirror = given(**masked, where=upright)(mirror)
-    mirror = given(predictions=(7, 3), targets=(7, 3))(mirror)
-    return given(predictions=(7,), targets=(7,))(mirror)
+    several = {"predictions": rising(7, 3), "targets": rising(7, 3)}
+    mirror = given(**several)(given(**several, where=upright)(mirror))
+    return given(predictions=rising(7), targets=rising(7))(mirror)
 
 
 @explained

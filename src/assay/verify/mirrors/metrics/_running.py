@@ -184,12 +184,8 @@ def running_word_error_rate(
 
 
 # Two series that go together: of unrelated ones r and ρ are near 0.
-_line = 3 * np.linspace(-1, 1, 24)
-_near = {
-    "predictions": Draw(lambda rng: _line + rng.standard_normal(24)),
-    "targets": Draw(lambda rng: _line + rng.standard_normal(24)),
-}
-_far_near = Draw(lambda rng: 1e4 + np.linspace(-3, 3, 400) + rng.standard_normal(400))
+_near = {"predictions": _correlation.rising(24), "targets": _correlation.rising(24)}
+_far_near = _correlation.rising(400, shift=1e4)
 
 
 @mark(source="sklearn.metrics, scipy.stats")
