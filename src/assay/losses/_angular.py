@@ -45,6 +45,8 @@ def arcface_loss(
     [0.693...]
 
     Deng et al. 2019, arXiv:1801.07698.
+
+    Float32, CPU: within 2 ULP of the scale.
     """
     c, own = _at_label("arcface_loss", cosines, labels)
     turned = jnp.where(own, _turned(c, margin), c)
@@ -67,6 +69,8 @@ def cosface_loss(
     [0.693...]
 
     Wang et al. 2018, arXiv:1801.09414.
+
+    Float32, CPU: within 2 ULP of the scale.
     """
     c, own = _at_label("cosface_loss", cosines, labels)
     moved = jnp.where(own, c - jnp.asarray(margin, c.dtype), c)

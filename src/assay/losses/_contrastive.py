@@ -52,6 +52,8 @@ def ntxent(
     0.5978
 
     Chen et al. 2020, arXiv:2002.05709.
+
+    Float32, CPU: within 2 ULP of 1 / temperature.
     """
     x, same = _batch("ntxent", embeddings, labels)
     s = _scaled(_similarities(x, x), temperature)
@@ -85,6 +87,8 @@ def info_nce(
     [0.313..., 0.313...]
 
     Van den Oord, Li and Vinyals 2018, arXiv:1807.03748.
+
+    Float32, CPU: within 3 ULP of 1 / temperature.
     """
     s = _scaled(_pairs("info_nce", x=x, y=y), temperature)
     return _numerics.narrow(_at_own(s), x)
@@ -100,6 +104,8 @@ def clip_loss(
     [0.313..., 0.313...]
 
     Radford et al. 2021, arXiv:2103.00020.
+
+    Float32, CPU: within 3 ULP of 1 / temperature.
     """
     s = _scaled(_pairs("clip_loss", x=x, y=y), temperature)
     return _numerics.narrow((_at_own(s) + _at_own(s.T)) / 2, x)
@@ -121,6 +127,8 @@ def siglip_loss(
     [1.006..., 1.006...]
 
     Zhai et al. 2023, arXiv:2303.15343.
+
+    Float32, CPU: within 2 ULP of |scale| + |bias|.
     """
     s = _pairs("siglip_loss", x=x, y=y)
     logits = jnp.asarray(scale, s.dtype) * s + jnp.asarray(bias, s.dtype)
@@ -144,6 +152,8 @@ def supervised_contrastive_loss(
     [0.313..., 0.313..., 0.0]
 
     Khosla et al. 2020, arXiv:2004.11362.
+
+    Float32, CPU: within 3 ULP of 1 / temperature.
     """
     x, same = _batch("supervised_contrastive_loss", embeddings, labels)
     others = _others(same)

@@ -53,6 +53,8 @@ def cosine_similarity(
     >>> x, y = jnp.array([[3.0, 4.0], [0.0, 0.0]]), jnp.array([[4.0, 3.0], [1.0, 0.0]])
     >>> cosine_similarity(x, y).tolist()
     [0.96..., 0.0]
+
+    Float32, CPU: within 3 ULP of 1.
     """
     arrays = {"predictions": predictions, "targets": targets}
     p, t = _vectors("cosine_similarity", where, axis, **arrays)
@@ -83,6 +85,8 @@ def cosine_distance(
     >>> x, y = jnp.array([[3.0, 4.0], [1.0, 0.0]]), jnp.array([[3.0, 4.0], [1.0, 1e-4]])
     >>> cosine_distance(x, y).tolist()
     [0.0, 4.99...e-09]
+
+    Float32, CPU: within 6 ULP of 1.
     """
     arrays = {"predictions": predictions, "targets": targets}
     p, t = _vectors("cosine_distance", where, axis, **arrays)
@@ -108,6 +112,8 @@ def pairwise_distance(
     >>> x, y = jnp.array([[3.0, 0.0], [1e30, 0.0]]), jnp.array([[0.0, 4.0], [0.0, 0.0]])
     >>> pairwise_distance(x, y).tolist()
     [5.0, 1...e+30]
+
+    Float32, CPU: within 3 ULP.
     """
     p = _degree("pairwise_distance", "p", p)
     a, b = _vectors("pairwise_distance", where, axis, x=x, y=y)
@@ -123,6 +129,8 @@ def cdist(
 
     >>> cdist(jnp.zeros((1, 2)), jnp.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
     [[5.0, 0.0]]
+
+    Float32, CPU: within 3 ULP.
     """
     p = _degree("cdist", "p", p)
     _check.floating("cdist", x=x, y=y)
@@ -141,6 +149,8 @@ def pdist(x: Float[Array, "n d"], *, p: float = 2.0) -> Float[Array, " pairs"]:
 
     >>> pdist(jnp.array([[0.0, 0.0], [3.0, 4.0], [0.0, 4.0]])).tolist()
     [5.0, 4.0, 3.0]
+
+    Float32, CPU: within 3 ULP.
     """
     p = _degree("pdist", "p", p)
     _check.floating("pdist", x=x)

@@ -30,6 +30,8 @@ def hinge_embedding_loss(
 
     >>> hinge_embedding_loss(jnp.array([0.5, 0.25]), jnp.array([1, -1])).tolist()
     [0.5, 0.75]
+
+    Float32, CPU: within 0.5 ULP; derivatives 0.
     """
     d, labels = _pair("hinge_embedding_loss", distances=distances, labels=labels)
     y = jnp.where(labels > 0, d, relu(jnp.asarray(margin, d.dtype) - d))
@@ -50,6 +52,8 @@ def contrastive_loss(
     [0.125, 0.125, 0.0]
 
     Hadsell, Chopra and LeCun 2006, doi:10.1109/CVPR.2006.100.
+
+    Float32, CPU: within 2 ULP; derivatives 0.5.
     """
     d, labels = _pair("contrastive_loss", distances=distances, labels=labels)
     off = jnp.where(labels > 0, d, relu(jnp.asarray(margin, d.dtype) - d))
@@ -68,6 +72,8 @@ def margin_ranking_loss(
     >>> x, y = jnp.array([2.0, 2.0]), jnp.array([1.0, 1.0])
     >>> margin_ranking_loss(x, y, jnp.array([1, -1])).tolist()
     [0.0, 1.0]
+
+    Float32, CPU: within 1 ULP of the largest term; derivatives 0.
     """
     _check.same_shape("margin_ranking_loss", x=x, y=y, labels=labels)
     _check.floating("margin_ranking_loss", x=x, y=y)
@@ -88,6 +94,8 @@ def cosine_embedding_loss(
     >>> x, y = jnp.array([[1.0, 0.0], [1.0, 0.0]]), jnp.array([[2.0, 0.0], [2.0, 0.0]])
     >>> cosine_embedding_loss(x, y, jnp.array([1, -1]), margin=0.5).tolist()
     [0.0, 0.5]
+
+    Float32, CPU: within 6 ULP of 1.
     """
     who = "cosine_embedding_loss"
     _check.same_shape(who, x=x, y=y)
@@ -128,6 +136,8 @@ def triplet_margin_loss(
     0.5
 
     Balntas et al. 2016, doi:10.5244/C.30.119.
+
+    Float32, CPU: within 5 ULP of the largest term.
     """
     who = "triplet_margin_loss"
     degree = _degree(who, "norm_degree", norm_degree)
@@ -168,6 +178,8 @@ def triplet_margin_with_distance_loss(
     >>> d = cosine_distance
     >>> triplet_margin_with_distance_loss(a, p, n, distance=d, margin=1.5).item()
     0.5
+
+    Float32, CPU: within 3 ULP of the largest term.
     """
     who = "triplet_margin_with_distance_loss"
     arrays = {"anchors": anchors, "positives": positives, "negatives": negatives}

@@ -24,6 +24,8 @@ def make_fenchel_young_loss(max_fun: Callable[..., Any]) -> Loss:
     2.0
 
     Blondel, Martins and Niculae 2020, arXiv:1901.02324.
+
+    Float32, CPU: within 2 ULP of the largest term.
     """
 
     def fenchel_young_loss(
@@ -50,6 +52,8 @@ def sparsemax_loss(
     [0.25, 0.0, 3.0]
 
     Blondel, Martins and Niculae 2020, arXiv:1901.02324, section 4.4.
+
+    Float32, CPU: within 2 ULP; derivatives 0.5.
     """
     x, labels = _pair("sparsemax_loss", logits=logits, labels=labels)
     return _numerics.narrow(sparse_plus(jnp.where(labels != 0, -x, x)), logits)
@@ -87,6 +91,8 @@ def multiclass_sparsemax_loss(
     [0.0, 0.0625]
 
     Martins and Astudillo 2016, arXiv:1602.02068.
+
+    Float32, CPU: within 3 ULP of max(1, result).
     """
     who = "multiclass_sparsemax_loss"
     x, chosen, part = _labelled(who, scores, labels, axis, where)

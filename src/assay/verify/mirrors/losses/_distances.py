@@ -62,7 +62,7 @@ def _cosine(p, t, epsilon, axis):
 _ZEROS = Draw(lambda _: np.zeros((2, 3)), False)
 
 
-@mark(source="NumPy, longdouble", ulp=64, why="in ULP of a cosine near 0")
+@mark(source="NumPy, longdouble", rows=True, why="in ULP of a cosine near 0")
 @given(predictions=normal(4, 3), targets=normal(4, 3), epsilon=static(2.0))
 @given(predictions=_ZEROS, targets=normal(2, 3))
 @_pairs
@@ -72,7 +72,7 @@ def cosine_similarity(predictions, targets, epsilon=0.0, axis=-1, where=None):
     return _cosine(p, t, epsilon, axis).astype(np.float64)
 
 
-@mark(source="NumPy, longdouble")
+@mark(source="NumPy, longdouble", rows=True, why="in ULP of the largest")
 @given(predictions=normal(4, 3), targets=normal(4, 3), epsilon=static(2.0))
 @given(predictions=_ZEROS, targets=_ZEROS)
 @_pairs
@@ -143,7 +143,7 @@ def margin_ranking_loss(x, y, labels, margin=0.0):
     return np.maximum(0, -labels * (x - y) + margin)
 
 
-@mark(source="NumPy, longdouble")
+@mark(source="NumPy, longdouble", rows=True, why="in ULP of the largest")
 @given(x=normal(5, 3), y=normal(5, 3), labels=signs(5))
 @given(x=normal(2, 3, 4), y=normal(2, 3, 4), labels=signs(2, 3), margin=static(0.25))
 def cosine_embedding_loss(x, y, labels, margin=0.0):
@@ -172,7 +172,7 @@ def _of_degree(mirror):
     return mirror
 
 
-@mark(source="Optax; NumPy", ulp=64, why="Optax has no |·|: its odd degrees are wrong")
+@mark(source="Optax; NumPy", rows=True, why="Optax lacks |·|: odd degrees are wrong")
 @_triplets
 @_of_degree
 def triplet_margin_loss(
@@ -198,7 +198,7 @@ def triplet_margin_loss(
     return _triplet(distance(anchors, positives), far, margin)
 
 
-@mark(source="NumPy, longdouble", ulp=64, why="in ULP of a difference of distances")
+@mark(source="NumPy, longdouble", rows=True, why="in ULP of a difference of distances")
 @_triplets
 def triplet_margin_with_distance_loss(
     anchors, positives, negatives, margin=1.0, swap=False

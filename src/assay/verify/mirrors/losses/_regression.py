@@ -82,13 +82,12 @@ def general_robust_loss(predictions, targets, alpha=1.0, scale=1.0):
     return (b / alpha * risen).astype(np.float64)
 
 
-@given(values=normal(3, 4))
-@given(values=normal(3, 4), where=booleans(3, 4))
-@given(values=normal(3, 4), where=booleans(3, 4), weights=positive(3, 4))
-@given(values=normal(2, 3, 4), weights=positive(2, 1, 4), axis=static((0, 2)))
+@given(values=positive(3, 4))
+@given(values=positive(3, 4), where=booleans(3, 4))
+@given(values=positive(3, 4), where=booleans(3, 4), weights=positive(3, 4))
+@given(values=positive(2, 3, 4), weights=positive(2, 1, 4), axis=static((0, 2)))
 @given(values=normal(5, 3), where=Draw(lambda _: np.zeros((5, 3), bool), False))
 @given(values=Draw(lambda rng: rng.uniform(1, 3, 9) * 1e38, False))
-@mark(ulp=32, why="in ULP of a sum that may cancel")
 def mean(values, where=None, weights=None, axis=None):
     w = np.ones(values.shape) if weights is None else weights
     w = np.broadcast_to(w if where is None else np.where(where, w, 0), values.shape)
