@@ -13,7 +13,6 @@ from assay._numerics._exp import expm1_of_negative as expm1_of_negative
 from assay._numerics._exp import expm1_over as expm1_over
 from assay._numerics._exp import fall as fall
 from assay._numerics._exp import lifted as lifted
-from assay._numerics._exp import mirrored as mirrored
 from assay._numerics._log import log1p_of_share as log1p_of_share
 from assay._numerics._precision import compiled as compiled
 from assay._numerics._precision import derivative as derivative

@@ -72,15 +72,6 @@ def lifted(t: Array, low: Array | float = 0.0, lift: int = LIFT) -> Array:
     return scale + scale * q
 
 
-def mirrored(x: Array) -> Array:
-    """−|x|, said so that the compiler does not know it: for derivatives.
-
-    XLA would share the exponential of a value and of its derivative, which then goes
-    through memory; computing it twice is faster, and each is one loop.
-    """
-    return jnp.where(x < 0, x, -x)
-
-
 def decay(t: Array) -> Array:
     """eᵗ for t ≤ 0."""
     t = fall(t)

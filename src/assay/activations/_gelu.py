@@ -58,10 +58,6 @@ def _size(x):
     return _numerics.at_most(jnp.abs(x), 15.9)
 
 
-def _size_again(x):
-    return _numerics.at_most(-_numerics.mirrored(x), 15.9)
-
-
 def _bend_plain(x):
     x = jnp.clip(x, -_EDGE, _EDGE)
     return (2 - x * x) * jnp.exp(-x * x / 2) / math.sqrt(2 * math.pi)
@@ -72,7 +68,7 @@ def _ddgelu(x):
     """(2 − x²) φ(x)."""
     if _numerics.is_double(x):
         return _bend_plain(x)
-    t = _size_again(x)
+    t = _size(x)
     factor = (t - _ROOT_2) * (t + _ROOT_2) - 2 * _ROOT_2 * _PAST_2
     return factor * _bell(t) * _DROP * (-1 / math.sqrt(2 * math.pi))
 
@@ -82,7 +78,7 @@ def _dgelu(x):
     """Φ(x) + x φ(x); below 0 as φ(t) (M(t) − t), t = −x, M Mills' ratio."""
     if _numerics.is_double(x):
         return _dgelu_plain(x)
-    t = _size_again(x)
+    t = _size(x)
     slope = _numerics.polynomial(1 - 4 / (t + 2), _SLOPE)
     factor = (t - _GELU_ROOT) * slope - _AT_ROOT
     tail = _bell(t) * factor * _DROP
@@ -156,8 +152,9 @@ def _tanh_exp(t):
 _TANH_EDGE = 11.6
 
 
-def _tanh_size(size):
-    return _numerics.at_most(size, _EDGE if _numerics.is_double(size) else _TANH_EDGE)
+def _tanh_size(x):
+    edge = _EDGE if _numerics.is_double(x) else _TANH_EDGE
+    return _numerics.at_most(jnp.abs(x), edge)
 
 
 def _tanh_bend_plain(x):
@@ -171,7 +168,7 @@ def _tanh_bend_plain(x):
 def _ddtanh_gelu(x):
     if _numerics.is_double(x):
         return _tanh_bend_plain(x)
-    t = _tanh_size(-_numerics.mirrored(x))
+    t = _tanh_size(x)
     lifted = _tanh_exp(t)
     e, w = lifted * _DROP, _B * t * t
     slope = _A + 3 * w
@@ -185,7 +182,7 @@ def _ddtanh_gelu(x):
 @derivative(_ddtanh_gelu)
 def _dtanh_gelu(x):
     """σ(E) σ(−E) (1 + e^−E − t E′) at t = |x|; of x > 0 the rest to 1."""
-    t = _tanh_size(-_numerics.mirrored(x))
+    t = _tanh_size(x)
     lifted = _tanh_exp(t)
     e = lifted * _DROP
     far = 1 + e - t * (_A + 3 * _B * (t * t))
@@ -200,7 +197,7 @@ def _dtanh_gelu(x):
 @derivative(_dtanh_gelu)
 def _tanh_gelu(x):
     """x σ(E(x))."""
-    t = _tanh_size(jnp.abs(x))
+    t = _tanh_size(x)
     e = _tanh_exp(t)
     return jnp.where(x < 0, -t * e * _DROP, x) / (1 + e * _DROP)
 

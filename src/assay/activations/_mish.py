@@ -73,7 +73,7 @@ def _ddmish(x):
     """Over 4 e^−|x|/δ³: a sum of powers of e^−|x| whose factors are linear in x."""
     if _numerics.is_double(x):
         return _bend_plain(x)
-    t, lifted, e = _parts(_numerics.mirrored(x))
+    t, lifted, e = _parts(-jnp.abs(x))
     left = 4 + 2 * t + e * (8 + 2 * t + e * (6 - 3 * t + e * (2 - 2 * t)))
     left = _beside(left, t - _LEFT_ROOT, _LEFT, 0.3)
     right = 2 + 2 * t + e * (6 + 3 * t + e * (8 - 2 * t + e * (4 - 2 * t)))
@@ -85,7 +85,7 @@ def _ddmish(x):
 
 @derivative(_ddmish)
 def _dmish(x):
-    t, lifted, e = _parts(_numerics.mirrored(x))
+    t, lifted, e = _parts(-jnp.abs(x))
     below = 4 + 4 * t + e * (6 + 4 * t + e * (4 + e))
     if not _numerics.is_double(x):
         below = _beside(below, t - _ROOT, _SLOPE, 0.2)

@@ -14,7 +14,7 @@ def _ddsigmoid_plain(x):
 @derivative(_numerics.slope_of(_ddsigmoid_plain))
 def _ddsigmoid(x):
     """−σ(x) σ(−x) tanh(x/2)."""
-    t = _numerics.mirrored(x)
+    t = -jnp.abs(x)
     e = _numerics.decay(t)
     top = jnp.sign(x) * (_numerics.decay_less_1(t) * e)
     return top / ((1 + e) * (1 + e) * (1 + e))
@@ -23,7 +23,7 @@ def _ddsigmoid(x):
 @derivative(_ddsigmoid)
 def _dsigmoid(x):
     """σ(x) σ(−x), without the cancellation of 1 − σ(x)."""
-    e = _numerics.decay(_numerics.mirrored(x))
+    e = _numerics.decay(-jnp.abs(x))
     return e / ((1 + e) * (1 + e))
 
 
@@ -42,16 +42,9 @@ def sigmoid(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     return jnp.where(x < 0, e, 1) / (1 + e)
 
 
-@derivative(_dsigmoid)
-def _sigmoid(x):
-    """σ(x) as a derivative."""
-    e = _numerics.decay(_numerics.mirrored(x))
-    return jnp.where(x < 0, e, 1) / (1 + e)
-
-
 @compiled
 @rounded_once
-@derivative(_sigmoid)
+@derivative(sigmoid)
 def softplus(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """log(1 + eˣ).
 
@@ -68,7 +61,7 @@ def softplus(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
 @compiled
 @rounded_once
-@derivative(lambda x: _sigmoid(-x))
+@derivative(lambda x: sigmoid(-x))
 def log_sigmoid(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """log σ(x) = −log(1 + e⁻ˣ).
 

@@ -98,7 +98,7 @@ def _gate_bend_plain(x):
 
 @derivative(slope_of(_gate_bend_plain))
 def _ddsilu(x):
-    t = _numerics.fall(_numerics.mirrored(x), LIFT)
+    t = _numerics.fall(-jnp.abs(x), LIFT)
     if _numerics.is_double(t):
         return _gate_bend_plain(x)
     near = _near(t - _GATE_BEND_ROOT, _GATE_BEND, 0.25)
@@ -107,7 +107,7 @@ def _ddsilu(x):
 
 @derivative(_ddsilu)
 def _dsilu(x):
-    t = _numerics.fall(_numerics.mirrored(x), LIFT)
+    t = _numerics.fall(-jnp.abs(x), LIFT)
     near = _near(t - _GATE_ROOT, _GATE, 0.2)
     return _slope(x, 1 + t, _numerics.lifted(t), near)
 
@@ -153,14 +153,14 @@ def _quick_bend_plain(x):
 def _ddquick(x):
     if _numerics.is_double(x):
         return _quick_bend_plain(x)
-    size, t, _, e = _quick_words(_numerics.mirrored(x))
+    size, t, _, e = _quick_words(-jnp.abs(x))
     near = _near(size - _QUICK_BEND_ROOT, _QUICK_BEND, 0.2)
     return _bend(t, e, near, _SCALE)
 
 
 @derivative(_ddquick)
 def _dquick(x):
-    size, _, past, e = _quick_words(_numerics.mirrored(x))
+    size, _, past, e = _quick_words(-jnp.abs(x))
     return _slope(x, past, e, _near(size - _QUICK_ROOT, _QUICK, 0.12))
 
 

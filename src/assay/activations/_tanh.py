@@ -30,7 +30,7 @@ _SHRINK_UNDER = (
 
 def _lifted(x):
     """(2ᴸ·w, 1 + w), w = e^−2|x|."""
-    w = _numerics.lifted(_numerics.fall(2 * _numerics.mirrored(x), LIFT))
+    w = _numerics.lifted(_numerics.fall(-2 * jnp.abs(x), LIFT))
     return w, 1 + w * _DROP
 
 
