@@ -32,6 +32,8 @@ def sigmoid_binary_cross_entropy(
 
     >>> sigmoid_binary_cross_entropy(jnp.array([0.0, 90.0]), jnp.array([1, 0])).tolist()
     [0.693..., 90.0]
+
+    Float32, CPU: within 4 ULP.
     """
     who = "sigmoid_binary_cross_entropy"
     x, labels = _pair(who, logits=logits, labels=labels)
@@ -68,6 +70,8 @@ def binary_cross_entropy(
 
     >>> binary_cross_entropy(jnp.array([0.5, 1.0]), jnp.array([1, 1])).tolist()
     [0.693..., 0.0]
+
+    Float32, CPU: within 4 ULP.
     """
     who = "binary_cross_entropy"
     p, labels = _pair(who, probabilities=probabilities, labels=labels)
@@ -88,6 +92,8 @@ def perceptron_loss(
     [0.0, 3.0]
 
     Rosenblatt 1958, doi:10.1037/h0042519.
+
+    Float32, CPU: within 0 ULP; derivatives 0.
     """
     margin = _margin("perceptron_loss", predictor_outputs, targets)
     return _numerics.narrow(relu(-margin), predictor_outputs)
@@ -102,6 +108,8 @@ def hinge_loss(
     [0.0, 4.0]
 
     Cortes and Vapnik 1995, doi:10.1007/BF00994018.
+
+    Float32, CPU: within 0.5 ULP; derivatives 0.
     """
     margin = _margin("hinge_loss", predictor_outputs, targets)
     return _numerics.narrow(relu(1 - margin), predictor_outputs)

@@ -40,6 +40,8 @@ def l1_penalty(params: PyTree, *, matching: str = ".*") -> Float[Array, ""]:
     3.0
 
     Tibshirani 1996, doi:10.1111/j.2517-6161.1996.tb02080.x.
+
+    Float32, CPU: within 8 ULP.
     """
     return _total(_numerics.magnitude, _matching("l1_penalty", params, matching))
 
@@ -52,5 +54,7 @@ def l2_penalty(params: PyTree, *, matching: str = ".*") -> Float[Array, ""]:
     5.0
 
     Hoerl and Kennard 1970, doi:10.1080/00401706.1970.10488634.
+
+    Float32, CPU: within 8 ULP.
     """
     return _total(jnp.square, _matching("l2_penalty", params, matching))

@@ -49,7 +49,7 @@ def mean(
     >>> mean(jnp.array([1.0, 4.0]), weights=jnp.array([2.0, 1.0])).item()
     2.0
 
-    Float32, CPU: within 1 ULP of the mean of |values|.
+    Float32, CPU: within 8 ULP of the mean of |values|.
     """
     _check.floating("mean", values=values)
     x = _numerics.wide(values)
