@@ -4,6 +4,25 @@ Shapes must match exactly, since broadcasting would give a number too. Half prec
 is computed in float32 and rounded once.
 """
 
+from assay.losses._adversarial import gan_discriminator_loss as gan_discriminator_loss
+from assay.losses._adversarial import gradient_penalty as gradient_penalty
+from assay.losses._adversarial import (
+    hinge_discriminator_loss as hinge_discriminator_loss,
+)
+from assay.losses._adversarial import (
+    least_squares_discriminator_loss as least_squares_discriminator_loss,
+)
+from assay.losses._adversarial import (
+    least_squares_generator_loss as least_squares_generator_loss,
+)
+from assay.losses._adversarial import minimax_generator_loss as minimax_generator_loss
+from assay.losses._adversarial import (
+    non_saturating_generator_loss as non_saturating_generator_loss,
+)
+from assay.losses._adversarial import wasserstein_critic_loss as wasserstein_critic_loss
+from assay.losses._adversarial import (
+    wasserstein_generator_loss as wasserstein_generator_loss,
+)
 from assay.losses._angular import arcface_loss as arcface_loss
 from assay.losses._angular import cosface_loss as cosface_loss
 from assay.losses._binary import binary_cross_entropy as binary_cross_entropy
@@ -35,6 +54,7 @@ from assay.losses._distances import cosine_distance as cosine_distance
 from assay.losses._distances import cosine_similarity as cosine_similarity
 from assay.losses._distances import pairwise_distance as pairwise_distance
 from assay.losses._distances import pdist as pdist
+from assay.losses._distillation import distillation_loss as distillation_loss
 from assay.losses._divergence import convex_kl_divergence as convex_kl_divergence
 from assay.losses._divergence import (
     generalized_kl_divergence as generalized_kl_divergence,
@@ -60,6 +80,10 @@ from assay.losses._fenchel_young import (
 )
 from assay.losses._fenchel_young import sparsemax_loss as sparsemax_loss
 from assay.losses._focal import sigmoid_focal_loss as sigmoid_focal_loss
+from assay.losses._images import psnr as psnr
+from assay.losses._images import ssim as ssim
+from assay.losses._images import ssim_loss as ssim_loss
+from assay.losses._images import total_variation as total_variation
 from assay.losses._integer_labels import (
     generalized_cross_entropy as generalized_cross_entropy,
 )
@@ -71,6 +95,9 @@ from assay.losses._integer_labels import softmax_focal_loss as softmax_focal_los
 from assay.losses._likelihood import gaussian_nll_loss as gaussian_nll_loss
 from assay.losses._likelihood import laplace_nll_loss as laplace_nll_loss
 from assay.losses._likelihood import poisson_nll_loss as poisson_nll_loss
+from assay.losses._linear_cross_entropy import (
+    linear_cross_entropy as linear_cross_entropy,
+)
 from assay.losses._log_cosh import log_cosh as log_cosh
 from assay.losses._lovasz import lovasz_hinge as lovasz_hinge
 from assay.losses._lovasz import lovasz_softmax as lovasz_softmax
@@ -95,6 +122,8 @@ from assay.losses._overlap import (
 from assay.losses._overlap import tversky_loss as tversky_loss
 from assay.losses._penalties import l1_penalty as l1_penalty
 from assay.losses._penalties import l2_penalty as l2_penalty
+from assay.losses._preference import dpo_loss as dpo_loss
+from assay.losses._preference import ppo_clip_loss as ppo_clip_loss
 from assay.losses._ranking import approx_ndcg_loss as approx_ndcg_loss
 from assay.losses._ranking import list_mle_loss as list_mle_loss
 from assay.losses._ranking import pairwise_hinge_loss as pairwise_hinge_loss
@@ -124,3 +153,4 @@ from assay.losses._softmax import (
     safe_softmax_cross_entropy as safe_softmax_cross_entropy,
 )
 from assay.losses._softmax import softmax_cross_entropy as softmax_cross_entropy
+from assay.losses._variational import gaussian_kl as gaussian_kl

@@ -10,6 +10,8 @@ from assay.verify.mirrors.losses._contrastive import *
 from assay.verify.mirrors.losses._ctc import *
 from assay.verify.mirrors.losses._distances import *
 from assay.verify.mirrors.losses._fenchel_young import *
+from assay.verify.mirrors.losses._generative import *
+from assay.verify.mirrors.losses._images import *
 from assay.verify.mirrors.losses._likelihood import *
 from assay.verify.mirrors.losses._log_cosh import *
 from assay.verify.mirrors.losses._margin import *
