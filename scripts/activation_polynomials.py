@@ -227,8 +227,10 @@ def main() -> None:
     words("_QUICK_SLOPE", QUICK, 12)
     words("_CUBIC", B / mp.log(2), 8)
     words("_LINEAR", A / mp.log(2), 16)
-    h = mp.mpf(float(np.float32(float(MILLS_ROOT))))
-    print("_GELU_ROOT =", float(h), "#", float(MILLS_ROOT), float(MILLS_ROOT - h))
+    nearest = float(np.float32(float(MILLS_ROOT)))
+    past = MILLS_ROOT - nearest
+    slope = mp.diff(lambda t: (mills(t) - t) / mp.sqrt(2 * mp.pi), MILLS_ROOT)
+    print("_GELU_ROOT, _AT_ROOT =", nearest, float(past * slope))
     for fit in FITS:
         show(fit.name, *shortest(fit))
     for root in ROOTS:

@@ -15,7 +15,7 @@ _DROP = 2.0**-LIFT
 _EDGE = 40.0  # both gelus are 0 or x beyond it, in float64 too
 
 # By scripts/activation_polynomials.py, which says what they approximate.
-_GELU_ROOT, _GELU_PAST = 0.7517915368080139, -1.211444945855772e-08
+_GELU_ROOT, _AT_ROOT = 0.7517915368080139, 6.934385679561271e-09
 _TAIL = (
     0.672408004724,
     -0.33140447507,
@@ -43,7 +43,6 @@ _SLOPE = (
     2.43831562482e-05,
     1.34637767484e-05,
 )
-_AT_ROOT = _GELU_PAST * -0.572406175
 _ROOT_2, _PAST_2 = 1.4142135381698608, 2.4203234972846e-08  # √2 is their sum
 
 
