@@ -56,7 +56,7 @@ def concordance_correlation(
     """
     who = "concordance_correlation"
     p, t, keep = pair(who, where, predictions=predictions, targets=targets)
-    x, y, off = centred(p, keep), centred(t, keep), jnp.where(keep, p - t, 0)
+    x, y, off = centred(p, keep), centred(t, keep), p - t
     size = jnp.maximum(jnp.maximum(_size(x), _size(y)), _size(off))
     x, y, off = (quotient(a, jnp.broadcast_to(size, a.shape)) for a in (x, y, off))
     n = jnp.maximum(count(keep), 1).astype(x.dtype)

@@ -41,11 +41,14 @@ def spread(where: Any, like: Any) -> Any:
 
 
 def pair(who: str, where: Any, **arrays: Any) -> tuple[Array, Array, Array]:
-    """Two arrays of one shape, in at least float32, and what takes part."""
+    """Two arrays of one shape, in at least float32, and what takes part.
+
+    What does not is 0 in both, so that a NaN there is in no derivative either.
+    """
     _check.same_shape(who, **arrays)
     first, second = widest(*map(jnp.asarray, arrays.values()))
-    name = next(iter(arrays))
-    return first, second, taking_part(who, where, **{name: first})
+    keep = taking_part(who, where, **{next(iter(arrays)): first})
+    return jnp.where(keep, first, 0), jnp.where(keep, second, 0), keep
 
 
 def is_true(labels: Any) -> Array:

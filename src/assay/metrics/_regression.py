@@ -135,7 +135,7 @@ def r2_score(
     Float32, CPU: within 6 ULP of max(1, |result|).
     """
     p, t, keep = _by_output("r2_score", predictions, targets, where)
-    return _explained(jnp.where(keep, t - p, 0), t, keep)
+    return _explained(t - p, t, keep)
 
 
 def explained_variance(

@@ -62,7 +62,6 @@ def running_regression() -> Metric:
         arrays = {"predictions": predictions, "targets": targets}
         where = spread(where, predictions)
         p, t, keep = (jnp.ravel(a) for a in pair("running_regression", where, **arrays))
-        p, t = jnp.where(keep, p, 0), jnp.where(keep, t, 0)
         off = p - t
         sums = jnp.sum(off * off), jnp.sum(jnp.abs(off))
         joint = moments(jnp.stack([p, t, off]), keep)
