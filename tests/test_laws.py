@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from assay.verify import _function, _laws, _rooms
+from assay.verify import _function, _laws, _measure, _rooms
 from assay.verify._discover import discover, mirrored_rooms
 
 # Eager calls are many small programs to compile: rooms whose functions take many
@@ -54,11 +54,13 @@ def test_laws(room, name, inputs, request):
 
 @pytest.mark.parametrize("name", list(discover("activations")))
 def test_activations_are_finite_with_finite_slope(name):
-    """At 0, ±1e-30, ±88 and ±1e4, value and slope are finite."""
+    """At 0, ±1e-30, ±88 and ±1e4 value and slope are finite where the truth is."""
     f = discover("activations")[name]
     mirror = _rooms.mirror_of("activations", name)
     if _rooms.WHOLE_LINE not in _rooms.cases_of("activations", mirror):
         pytest.skip("takes more than one array: its own tests cover the limits")
     x = jnp.array([0.0, 1e-30, -1e-30, 88.0, -88.0, 1e4, -1e4], jnp.float32)
     y, slope = jax.jvp(f, (x,), (jnp.ones_like(x),))
-    assert np.isfinite(y).all() and np.isfinite(slope).all()
+    true = _function.truth(mirror, {"x": np.asarray(x, np.float64)})
+    finite = np.abs(true) < _measure.F32_MAX  # e^(1e4) is not
+    assert np.isfinite(y)[finite].all() and np.isfinite(slope)[finite].all()
