@@ -74,7 +74,8 @@ def test_agreement_of_one_class():
 def test_averages_of_counts_are_scikit_learns():
     """Macro over the classes that occur, weighted by their examples, micro over all."""
     p, t = np.array([0, 0, 1, 3, 3, 1]), np.array([0, 1, 1, 3, 0, 1])
-    c = metrics.class_counts(metrics.confusion_matrix(p, t, classes=5))
+    matrix = metrics.confusion_matrix(jnp.asarray(p), jnp.asarray(t), classes=5)
+    c = metrics.class_counts(matrix)
     each = metrics.f_beta_of(c, beta=2.0)
     averages = {
         "macro": metrics.macro(each, c),

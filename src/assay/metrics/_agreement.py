@@ -52,7 +52,7 @@ def mean_iou(matrix: Num[Array, "classes classes"]) -> Float[Array, ""]:
 
 
 def cohen_kappa(
-    matrix: Num[Array, "classes classes"], *, power: float = 0
+    matrix: Num[Array, "classes classes"], *, power: float = 0.0
 ) -> Float[Array, ""]:
     """κ = 1 − Σ wᵢⱼ Cᵢⱼ / Σ wᵢⱼ Eᵢⱼ, E by chance, wᵢⱼ = |i − j|ᵖᵒʷᵉʳ off the diagonal.
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from assay import _check
 from assay._numerics import rounded, wide, widest
-from assay.typing import Array, Axis, DType
+from assay.typing import Array, Axis, DType, Scalar
 
 
 def dtype_of(*arrays: Any) -> DType:
@@ -66,7 +66,9 @@ def total(x: Array, keep: Array, axis: Axis = None) -> Array:
     return jnp.sum(jnp.where(keep, x, 0), axis)
 
 
-def quotient(part: Array, whole: Array, dtype: DType = None, empty: float = 0) -> Array:
+def quotient(
+    part: Array, whole: Array, dtype: DType = None, empty: Scalar = 0
+) -> Array:
     """part / whole; `empty` where the whole is 0."""
     dtype = dtype_of(part, whole) if dtype is None else dtype
     part, whole = part.astype(dtype), whole.astype(dtype)

@@ -191,7 +191,7 @@ def rouge_n(
     return _overlap(shared, grams(p.length, n), grams(t.length, n))
 
 
-def grams(length: Array, n: int) -> Array:
+def grams(length: Array, n: int | Array) -> Array:
     """How many n-grams a text has."""
     return jnp.maximum(length - (n - 1), 0)
 

@@ -51,11 +51,11 @@ def mean_iou(matrix):
 @rare
 @absent
 @single
-@given(matrix=_mostly_right, power=static(1))
-@given(matrix=_mostly_right, power=static(2))
+@given(matrix=_mostly_right, power=static(1.0))
+@given(matrix=_mostly_right, power=static(2.0))
 @counted
-def cohen_kappa(matrix, power=0):
-    weights = (None, "linear", "quadratic")[power]
+def cohen_kappa(matrix, power=0.0):
+    weights = (None, "linear", "quadratic")[int(power)]
     return _scored(peer.cohen_kappa_score, matrix, weights=weights)
 
 
