@@ -1,18 +1,14 @@
 """Deviances of the exponential family: 0 for a hit, and accurate near it."""
 
 import functools
-import math
 
 import jax
 import jax.numpy as jnp
 
 from assay import _check, _numerics
 from assay.losses._pair import _pair
+from assay.losses._series import above_line, artanh_above_line, expm1_over
 from assay.typing import Array, Float, Num
-
-# 2/(2k + 3): of 2 (artanh s − s) / s³. 1/(k + 2)!: of (eˣ − 1 − x) / x².
-_ARTANH = tuple(2 / (2 * k + 3) for k in range(14))
-_EXP = tuple(1 / math.factorial(k + 2) for k in range(14))
 
 
 def _above_log(a: Array, b: Array) -> Array:
@@ -24,7 +20,7 @@ def _above_log(a: Array, b: Array) -> Array:
     near = (q > 0.4) & (q < 2)
     r = jnp.where(near, r, 0)
     s = r / (2 + r)
-    close = r * s - s * s * s * _numerics.polynomial(s * s, _ARTANH)
+    close = r * s - s * s * s * artanh_above_line(s)
     return jnp.where(near, close, (q - 1) - jnp.log(q))
 
 
@@ -33,22 +29,6 @@ def _log_ratio(a: Array, b: Array) -> Array:
     q = a / b
     near = (q > 0.5) & (q < 2)
     return jnp.where(near, jnp.log1p(jnp.where(near, (a - b) / b, 0)), jnp.log(q))
-
-
-def _above_line(x: Array) -> Array:
-    """(eˣ − 1 − x) / x², ½ at 0."""
-    near = jnp.abs(x) < 1
-    close = _numerics.polynomial(jnp.where(near, x, 0), _EXP)
-    far = jnp.where(near, 1, x)
-    return jnp.where(near, close, (jnp.exp(far) - 1 - far) / far / far)
-
-
-def _expm1_over(x: Array) -> Array:
-    """(eˣ − 1) / x, 1 at 0."""
-    near = jnp.abs(x) <= 0.7
-    far = jnp.where(near, 1, x)
-    close = _numerics.expm1_over(jnp.where(near, x, 0))
-    return jnp.where(near, close, (jnp.exp(far) - 1) / far)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
@@ -61,7 +41,7 @@ def _deviance(m: Array, t: Array, p: float) -> Array:
     a, x = 2 - p, _log_ratio(t, m)
     near = jnp.abs(x) < 2
     small = jnp.where(near, x, 0)
-    bent = (a * _above_line(a * small) - _above_line(small)) / (a - 1)
+    bent = (a * above_line(a * small) - above_line(small)) / (a - 1)
     far = t / m / (a - 1) * ((t / m) ** (a - 1) / a - 1) + 1 / a
     return 2 * m**a * jnp.where(near, small * small * bent, far)
 
@@ -71,7 +51,7 @@ def _(p, primals, tangents):
     (m, t), (tm, tt) = primals, tangents
     by_mean = (m - t) / m * m ** (1 - p)
     x = _log_ratio(t, m)
-    by_target = m ** (1 - p) * x * _expm1_over((1 - p) * x)
+    by_target = m ** (1 - p) * x * expm1_over((1 - p) * x)
     return _deviance(m, t, p), 2 * (by_mean * tm + by_target * tt)
 
 

@@ -97,7 +97,10 @@ def multiclass_sparsemax_loss(
     who = "multiclass_sparsemax_loss"
     x, chosen, part = _labelled(who, scores, labels, axis, where)
     gaps = _gaps(x, chosen)
-    lost = jnp.any(gaps == jnp.inf, -1)  # the label's class is impossible
-    y = _regret(jnp.where(jnp.expand_dims(lost, -1), 0, gaps), chosen)
-    y = jnp.where(jnp.any(part, -1), jnp.where(lost, jnp.inf, y), 0)
+    known = ~jnp.any(jnp.isnan(gaps), -1)
+    lost = known & jnp.any(gaps == jnp.inf, -1)  # the label's class is impossible
+    usual = jnp.expand_dims(known & ~lost, -1)
+    y = _regret(jnp.where(usual, gaps, 0), chosen)
+    y = jnp.where(known, jnp.where(lost, jnp.inf, y), jnp.nan)
+    y = jnp.where(jnp.any(part, -1), y, 0)
     return _numerics.narrow(y, scores)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from assay import _check, _numerics
 from assay.losses._pair import _pair
+from assay.losses._series import expm1_over
 from assay.typing import Array, Float, Num, Scalar
 
 _HALF_LOG_2PI = math.log(2 * math.pi) / 2
@@ -44,7 +45,7 @@ def _excess(p: Array, t: Array) -> Array:
     d = p - jnp.log(jnp.maximum(t, 1))
     near = (t >= 1) & (jnp.abs(d) < 0.5)
     d = jnp.where(near, d, 0)
-    return jnp.where(near, t * (d * _numerics.expm1_over(d)), _numerics.exp(p) - t)
+    return jnp.where(near, t * (d * expm1_over(d)), _numerics.exp(p) - t)
 
 
 @_numerics.derivatives(_excess, lambda p, t: -p)

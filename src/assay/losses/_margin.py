@@ -178,7 +178,7 @@ def multilabel_margin_loss(
     x, labels = _pair("multilabel_margin_loss", scores=scores, labels=labels)
     part = jnp.moveaxis(_mask(where, x, axis), axis, -1)
     x, labels = jnp.moveaxis(x, axis, -1), jnp.moveaxis(labels, axis, -1)
-    right, wrong = part & (labels != 0), part & (labels == 0)
+    x, right, wrong = jnp.where(part, x, 0), part & (labels != 0), part & (labels == 0)
     pairs = jnp.expand_dims(wrong, -1) & jnp.expand_dims(right, -2)
     gaps = jnp.expand_dims(x, -1) - jnp.expand_dims(x, -2)
     short = relu(1 + jnp.where(pairs, gaps, -1))
@@ -205,6 +205,7 @@ def multilabel_soft_margin_loss(
     Float32, CPU: within 3 ULP.
     """
     x, labels = _pair("multilabel_soft_margin_loss", logits=logits, labels=labels)
-    costs = sigmoid_binary_cross_entropy(x, labels)
-    y = mean(costs, None if where is None else _mask(where, x, axis), axis=axis)
+    part = _mask(where, x, axis)
+    costs = sigmoid_binary_cross_entropy(jnp.where(part, x, 0), labels)
+    y = mean(costs, part, axis=axis)
     return _numerics.narrow(y, logits)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from assay import _numerics
 from assay.activations import norm
 from assay.losses._pair import _pair
+from assay.losses._series import expm1_over
 from assay.typing import Array, Float, Num, Scalar
 
 
@@ -78,7 +79,7 @@ def _near_square(x: Array, alpha: Array) -> Array:
     risen = _raised(x, b, alpha - 2)
     v = (alpha - 2) * (_level(x, b) / b)
     small = jnp.abs(v) <= 0.7
-    more = v * _numerics.expm1_over(jnp.where(small, v, 0))
+    more = v * expm1_over(jnp.where(small, v, 0))
     return (x * (x * risen) + b * jnp.where(small, more, risen - 1)) / alpha
 
 
@@ -88,7 +89,7 @@ def _far_from_square(x: Array, alpha: Array) -> Array:
     level = _level(x, b)
     u = alpha * (level / b)
     small = jnp.abs(u) <= 0.7
-    slow = level * _numerics.expm1_over(jnp.where(small, u, 0))
+    slow = level * expm1_over(jnp.where(small, u, 0))
     fast = b * ((_raised(x, b, alpha) - 1) / jnp.where(small, 1, alpha))
     return jnp.where(small, slow, fast)
 
