@@ -72,7 +72,8 @@ def logsumexp(
 
     Float32, CPU: within 4 ULP of max(|max x|, |result|).
     """
-    x = _numerics.wide(a)
+    shapes = (jnp.shape(z) for z in (a, b, where) if z is not None)
+    x = jnp.broadcast_to(_numerics.wide(a), jnp.broadcast_shapes(*shapes))
     taking_part = jnp.broadcast_to(
         jnp.asarray(True if where is None else where), x.shape
     )

@@ -17,7 +17,7 @@ from assay.losses._integer_labels import _class_cost, _class_excess, _labels_are
 from assay.typing import Array, Bool, Float, Int, Num
 
 _PARTS = 32  # the logits of a chunk are this part of all of them
-_SHORTEST = 16  # tokens: below it the products read the kernel more than they compute
+_SHORTEST = 128  # tokens: with fewer the products wait for the kernel
 
 
 def _times(a: Array, b: Array) -> Array:
