@@ -84,9 +84,7 @@ def test_states_reduce_over_devices(mask):
         def body(state, batch):
             return metric.update(state, batch[0], where=batch[1]), None
 
-        start = jax.tree.map(
-            lambda s: jax.lax.pcast(s, "data", to="varying"), metric.init()
-        )
+        start = jax.lax.pcast(metric.init(), "data", to="varying")
         state, _ = jax.lax.scan(body, start, (x[0], where[0]))
         return metric.compute(metrics.merge_over(metric, state, "data"))
 

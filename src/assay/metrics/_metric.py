@@ -144,6 +144,9 @@ def merge_all(metric: Metric, states: PyTree) -> PyTree:
 def merge_over(metric: Metric, state: PyTree, axis_name: Hashable) -> PyTree:
     """The state of all devices along `axis_name`, on each of them, inside shard_map.
 
+    The state that a scan inside shard_map starts from must vary as its batches do:
+    `jax.lax.pcast(metric.init(), "data", to="varying")`.
+
     A vmap with an axis name is a small shard_map:
 
     >>> from assay.metrics import running_sum
