@@ -1,5 +1,6 @@
 """One function against its reference: values in ULP, derivatives in float64."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -12,6 +13,11 @@ from assay.verify.mirrors._given import Draw
 
 STEP = 1e-5  # of the central difference: error h² f‴/6 and ε/h meet near 1e-10
 MODERATE = 100.0  # differences say nothing about larger inputs: the step drowns in them
+# Of a program that is run once, in float64: a fifth of the compiler's time.
+QUICK = {
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+}
 NUDGE = 1e-2  # off the kinks, which stated inputs love to sit on
 
 
@@ -107,7 +113,7 @@ def gradient(
         def f(q):
             return _floats(call(mine, {**arrays, **q}))
 
-        @jax.jit
+        @functools.partial(jax.jit, compiler_options=QUICK)
         def both(p, v):
             y, slope = jax.jvp(f, (p,), (v,))
             return slope, jax.vjp(f, p)[1](_weights(y))[0]

@@ -1,7 +1,9 @@
 """`assay verify`: one row a public function, ours against its mirror."""
 
 import importlib
+import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -177,8 +179,15 @@ def _property(
 def rows(rooms: Iterable[str] | None = None, only: Iterable[str] = ()) -> Iterator[Row]:
     """The rows of the named rooms, or of all, one at a time; `only` these functions."""
     known, wanted = mirrored_rooms(), set(only)
+    asked = []
     for room in rooms or known:
         _check.choice("assay verify", "room", room, known)
-        for name in discover(room):
-            if not wanted or name in wanted:
-                yield row(room, name)
+        names = discover(room)
+        asked += [(room, name) for name in names if not wanted or name in wanted]
+    # The time goes to the compiler, which leaves Python to another thread.
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        coming = [pool.submit(row, *one) for one in asked]
+        try:
+            yield from (future.result() for future in coming)
+        finally:
+            pool.shutdown(cancel_futures=True)
