@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from assay import _check, _numerics
 from assay._numerics import compiled, rounded_once
-from assay.activations._tanh import _sech2, tanh
+from assay.activations._tanh import _DROP, _dsech2, _lifted, tanh
 from assay.typing import Array, Float, Scalar
 
 _NEAR = 0.7  # what expm1_over serves
@@ -33,8 +33,21 @@ def _soft_cap_jvp(primals, tangents):
     (x, cap), (tx, tcap) = primals, tangents
     u = jnp.clip(x / cap, -_FAR, _FAR)
     off = jax.lax.stop_gradient(_remainder(x, cap, u))
-    slope = _sech2(u) * (1 - 2 * off * tanh(u))
+    slope = _slope(u, off)
     return _soft_cap(x, cap), tx * slope + tcap * (tanh(u) - u * slope)
+
+
+@jax.custom_jvp
+def _slope(u, off):
+    """sech²(u + off), with the correction inside: after it sech² may be subnormal."""
+    w, under = _lifted(u)
+    return 4 * (w * (1 - 2 * off * tanh(u))) * _DROP / (under * under)
+
+
+@_slope.defjvp
+def _slope_jvp(primals, tangents):
+    (u, off), (t, _) = primals, tangents  # off is a rounding: it has no derivative
+    return _slope(u, off), t * (_dsech2(u) * (1 - 2 * off * tanh(u)))
 
 
 def _remainder(x, cap, u):
