@@ -32,7 +32,7 @@ def _log_ratio(a: Array, b: Array) -> Array:
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
-def _deviance(m: Array, t: Array, p: float) -> Array:
+def _deviance(m: Array, t: Array, p: float | int) -> Array:
     """2 ∫ (t − u) / uᵖ du from m to t, for p ≥ 1."""
     if p == 1:
         return 2 * t * _above_log(m, t)
@@ -55,7 +55,7 @@ def _(p, primals, tangents):
     return _deviance(m, t, p), 2 * (by_mean * tm + by_target * tt)
 
 
-def _with_zeros(m: Array, t: Array, p: float) -> Array:
+def _with_zeros(m: Array, t: Array, p: float | int) -> Array:
     """The deviance, whose limit at a target of 0 is 2 m^(2 − p) / (2 − p)."""
     nothing = t == 0
     y = _deviance(m, jnp.where(nothing, m, t), p)
@@ -99,7 +99,7 @@ def tweedie_deviance(
     predictions: Float[Array, "*shape"],
     targets: Num[Array, "*shape"],
     *,
-    power: float = 1.5,
+    power: float | int = 1.5,
 ) -> Float[Array, "*shape"]:
     """2 ∫ (target − u) / u^power du from the prediction to the target, for power ≥ 1.
 

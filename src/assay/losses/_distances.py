@@ -100,7 +100,7 @@ def pairwise_distance(
     x: Float[Array, "*shape"],
     y: Float[Array, "*shape"],
     *,
-    p: float = 2.0,
+    p: float | int = 2.0,
     axis: Axis = -1,
     where: Bool[Array, "..."] | None = None,
 ) -> Float[Array, "*batch"]:
@@ -121,7 +121,10 @@ def pairwise_distance(
 
 
 def cdist(
-    x: Float[Array, "*batch n d"], y: Float[Array, "*batch m d"], *, p: float = 2.0
+    x: Float[Array, "*batch n d"],
+    y: Float[Array, "*batch m d"],
+    *,
+    p: float | int = 2.0,
 ) -> Float[Array, "*batch n m"]:
     """‖xᵢ − yⱼ‖ₚ for every row of x and of y, from the differences.
 
@@ -144,7 +147,7 @@ def cdist(
     return _numerics.narrow(_length(gaps, p, -1), x)
 
 
-def pdist(x: Float[Array, "n d"], *, p: float = 2.0) -> Float[Array, " pairs"]:
+def pdist(x: Float[Array, "n d"], *, p: float | int = 2.0) -> Float[Array, " pairs"]:
     """‖xᵢ − xⱼ‖ₚ for i < j, in the order of the pairs (0, 1), (0, 2), …
 
     >>> pdist(jnp.array([[0.0, 0.0], [3.0, 4.0], [0.0, 4.0]])).tolist()

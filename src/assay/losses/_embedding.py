@@ -120,7 +120,7 @@ def triplet_margin_loss(
     positives: Float[Array, "*shape"],
     negatives: Float[Array, "*shape"],
     axis: int = -1,
-    norm_degree: float = 2,
+    norm_degree: float | int = 2,
     margin: Scalar = 1.0,
     eps: Scalar = 1e-6,
     *,

@@ -102,7 +102,7 @@ def multiclass_hinge_loss(
     Float32, CPU: within 1 ULP of max(1, result).
     """
     rows = _labelled("multiclass_hinge_loss", scores, labels, axis, where)
-    return _worst(scores, rows, 1)
+    return _worst(scores, rows, 1.0)
 
 
 def multiclass_perceptron_loss(
@@ -123,7 +123,7 @@ def multiclass_perceptron_loss(
     Float32, CPU: within 1 ULP.
     """
     rows = _labelled("multiclass_perceptron_loss", scores, labels, axis, where)
-    return _worst(scores, rows, 0)
+    return _worst(scores, rows, 0.0)
 
 
 def multi_margin_loss(

@@ -21,7 +21,7 @@ def squared_hinge_loss(predictor_outputs, targets):
 
 
 @given(predictor_outputs=normal(4, 3), targets=signs(4, 3))
-@given(predictor_outputs=normal(9, scale=30), targets=signs(9))
+@given(predictor_outputs=normal(9, scale=30.0), targets=signs(9))
 @given(predictor_outputs=far(9), targets=signs(9))
 def soft_margin_loss(predictor_outputs, targets):
     return np.logaddexp(0, -predictor_outputs * targets)
