@@ -141,3 +141,18 @@ def test_the_committed_table_is_of_the_committed_walks():
     found = _walk_page.states(exhaustive.OUT)
     assert exhaustive.PAGE.read_text(encoding="utf-8") == _walk_page.page(found)
     assert len(found) == len(list(exhaustive.OUT.glob("*.json")))
+
+
+WALKS = sorted((ROOT / "benchmarks" / "walks").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", WALKS, ids=lambda path: path.stem)
+def test_a_committed_walk_is_within_the_stated_bound(path):
+    """The docstrings' figures are those that no float32 exceeds."""
+    from assay.verify._sections import stated
+
+    found = json.loads(path.read_text())
+    bound, worst = stated(found["name"]), found["worst"]
+    assert found["done"] == found["blocks"] == 256
+    assert worst["value"]["ulp"] <= bound.value
+    assert worst["first"]["ulp"] <= bound.first

@@ -6,7 +6,7 @@
 import jax.numpy as jnp
 
 from assay._numerics import derivative
-from assay.typing import Array
+from assay.typing import Array, Scalar
 
 
 @derivative(lambda x: flat(x))
@@ -21,6 +21,6 @@ def through(x: Array) -> Array:
     return x
 
 
-def inside(x: Array, low: float, high: float, slope: float) -> Array:
+def inside(x: Array, low: Scalar, high: Scalar, slope: Scalar) -> Array:
     """`slope` for low < x < high, 0 elsewhere, and flat."""
     return jnp.where((x > low) & (x < high), slope, flat(x))

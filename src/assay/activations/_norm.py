@@ -20,6 +20,8 @@ def _scaled(x, p, axis):
     # A power of two: exact. By a quarter of it: rounded up it might not be finite.
     size = jax.lax.reduce_precision(top / 4, info.nexp, 0)
     size = jnp.clip(size, 2.0 ** (6 - info.maxexp), 2.0 ** (info.maxexp - 3))
+    # The zero row by 1: XLA folds constants by the reciprocal of a square, which is ∞.
+    size = jnp.where(top == 0, 1, size)
     z = x / size
     if p in (1, 2, math.inf):
         return z, size
