@@ -98,11 +98,16 @@ def source_of(mirror: Callable) -> str:
 
 
 def bound_of(room: str, name: str, mirror: Callable) -> float:
-    """What the table of bounds states of the value, else the mirror, else the room."""
+    """What the table of bounds states of the value, else the mirror, else the room.
+
+    Rows are in ULP of the value: a bound relative to something larger (`of`) may have
+    another figure in the mirror.
+    """
     stated = _bounds.STATED.get(room, {}).get(name)
-    if stated is not None:
+    marked = facts_of(mirror).get("ulp")
+    if stated is not None and not (stated.of and marked):
         return float(stated.value)
-    return float(facts_of(mirror).get("ulp", BOUNDS[room]))
+    return float(BOUNDS[room] if marked is None else marked)
 
 
 def row(room: str, name: str) -> Row:

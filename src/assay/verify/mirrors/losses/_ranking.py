@@ -74,7 +74,7 @@ def pairwise_hinge_loss(scores, labels, where=None):
     return _each(one, scores, labels, where)
 
 
-@mark(rows=True, why="1 − a quotient, in ULP of a small rest")
+@mark(rows=True, ulp=8, why="1 − a quotient, in ULP of a small rest")
 @_lists
 def approx_ndcg_loss(scores, labels, temperature=0.1, where=None):
     def one(s, y):
