@@ -23,7 +23,7 @@ linear = identity
 
 @compiled
 def step(
-    x: Float[Array, "*shape"], threshold: Scalar = 0.0, *, at_threshold: float = 1.0
+    x: Float[Array, "*shape"], threshold: Scalar = 0.0, *, at_threshold: Scalar = 1.0
 ) -> Float[Array, "*shape"]:
     """1 if x > threshold, 0 if x < threshold, `at_threshold` where they are equal.
 

@@ -67,7 +67,7 @@ def perceptron(
     weights: Float[Array, " n"],
     bias: Scalar,
     *,
-    at_threshold: float = 1.0,
+    at_threshold: Scalar = 1.0,
 ) -> Float[Array, "*batch"]:
     """1 where Σ wᵢxᵢ + b > 0, 0 where it is < 0, and `at_threshold` where it is 0.
 
@@ -87,7 +87,7 @@ def perceptron_rule(
     y: Scalar,
     *,
     learning_rate: Scalar = 1.0,
-    at_threshold: float = 1.0,
+    at_threshold: Scalar = 1.0,
 ) -> tuple[Float[Array, " n"], Float[Array, ""]]:
     """w + η (y − ŷ) x and b + η (y − ŷ), with ŷ the perceptron's answer.
 
