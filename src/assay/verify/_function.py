@@ -73,10 +73,15 @@ def call(function: Callable, inputs: dict[str, Any]) -> Any:
     return function(*inputs.values()) if len(inputs) == 1 else function(**inputs)
 
 
-def value(mine: Callable, inputs: dict[str, Any], dtype: Any = jnp.float32) -> Any:
-    """`mine` at the inputs, compiled, in `dtype`."""
-    arrays, statics = split(cast(inputs, dtype))
-    return jax.jit(lambda a: call(mine, {**a, **statics}))(arrays)
+def values(mine: Callable, drawn: list[dict[str, Any]]) -> list:
+    """`mine` at each of the inputs in float32: one program, the compiler is slow."""
+    pairs = [split(cast(inputs, jnp.float32)) for inputs in drawn]
+
+    def every(moving):
+        known = zip(moving, pairs, strict=True)
+        return [call(mine, {**arrays, **rest}) for arrays, (_, rest) in known]
+
+    return jax.jit(every)([arrays for arrays, _ in pairs])
 
 
 def truth(reference: Callable, inputs: dict[str, Any]) -> Any:
@@ -90,43 +95,71 @@ def truth(reference: Callable, inputs: dict[str, Any]) -> Any:
         return jax.tree.map(np.asarray, call(reference, inputs))
 
 
-def gradient(
-    mine: Callable, reference: Callable, case: dict[str, Draw], inputs: dict[str, Any]
-) -> float | None:
-    """Our derivative in float64 against differences of the reference, along one line.
+class Line(NamedTuple):
+    """Where a derivative is asked: from these inputs, along this direction."""
 
-    Both modes: jvp against the slope of the reference, and vjp against jvp. None where
-    nothing is differentiable, or the inputs are too large for differences.
-    """
+    inputs: dict[str, Any]  # off the kinks, in NumPy
+    point: dict[str, Any]  # those of them that move, in float64
+    toward: dict[str, Any]  # a unit vector over all their leaves
+
+    def ends(self, step: float) -> dict[str, Any]:
+        """The inputs, moved by so much of the direction."""
+        move = lambda p, v: np.asarray(p) + step * np.asarray(v)  # noqa: E731
+        return {**self.inputs, **jax.tree.map(move, self.point, self.toward)}
+
+
+def line(case: dict[str, Draw], inputs: dict[str, Any]) -> Line | None:
+    """None where nothing is differentiable, or too large for differences."""
     moving = [n for n, d in case.items() if d.differentiable and not _plain(inputs[n])]
     if not _moderate([inputs[n] for n in moving]):
         return None
     inputs = {n: _nudged(v) if n in moving else v for n, v in inputs.items()}
+    point = cast({n: inputs[n] for n in moving}, jnp.float64)
+    if not any(leaf.dtype == jnp.float64 for leaf in jax.tree.leaves(point)):
+        return None
+    return Line(inputs, point, _direction(point))
+
+
+def gradients(mine: Callable, reference: Callable, lines: list[Line]) -> list[float]:
+    """Our derivatives in float64 against differences of the reference, along the lines.
+
+    Both modes: jvp against the slope of the reference, and vjp against jvp.
+    """
+    if not lines:
+        return []
     with jax.enable_x64(True):
-        arrays = cast(inputs, jnp.float64)
-        point = {n: arrays.pop(n) for n in moving}
-        leaves = jax.tree.leaves(point)
-        if not any(leaf.dtype == jnp.float64 for leaf in leaves):
-            return None
-        line = _direction(point)
+        slopes = _slopes(mine, lines)
+    return [
+        _slope_error(reference, one, *found)
+        for one, found in zip(lines, slopes, strict=True)
+    ]
 
-        def f(q):
-            return _floats(call(mine, {**arrays, **q}))
 
-        @functools.partial(jax.jit, compiler_options=QUICK)
-        def both(p, v):
-            y, slope = jax.jvp(f, (p,), (v,))
-            return slope, jax.vjp(f, p)[1](_weights(y))[0]
+def _slopes(mine: Callable, lines: list[Line]) -> list[tuple[list, Any]]:
+    """(jvp along the line, vjp of some weights) for each: one program."""
 
-        slope, back = both(point, line)
-        weights = _weights(slope)
-    ends = [_moved(inputs, point, line, sign * STEP) for sign in (1, -1)]
-    high, low = (_floats(truth(reference, e)) for e in ends)
+    def both(one, point, toward):
+        rest = {n: v for n, v in one.inputs.items() if n not in point}
+        rest = cast(rest, jnp.float64)
+        f = lambda q: _floats(call(mine, {**rest, **q}))  # noqa: E731
+        y, slope = jax.jvp(f, (point,), (toward,))
+        return slope, jax.vjp(f, point)[1](_weights(y))[0]
+
+    @functools.partial(jax.jit, compiler_options=QUICK)
+    def every(ends):
+        return [both(one, *e) for one, e in zip(lines, ends, strict=True)]
+
+    return every([(one.point, one.toward) for one in lines])
+
+
+def _slope_error(reference: Callable, one: Line, slope: list, back: Any) -> float:
+    """The worse of: jvp from the differences, vjp from jvp."""
+    high, low = (_floats(truth(reference, one.ends(s))) for s in (STEP, -STEP))
     expected = [(h - lo) / (2 * STEP) for h, lo in zip(high, low, strict=True)]
-    forward = _measure.relative(slope, expected)
-    dots = (_dot(weights, slope), _dot(jax.tree.leaves(back), jax.tree.leaves(line)))
+    weights, toward = _weights(slope), jax.tree.leaves(one.toward)
+    apart = _dot(weights, slope) - _dot(jax.tree.leaves(back), toward)
     size = _measure.norm(weights) * _measure.norm(slope) or 1.0
-    return max(forward, abs(dots[0] - dots[1]) / size)
+    return max(_measure.relative(slope, expected), abs(apart) / size)
 
 
 def _weights(leaves: list) -> list:
@@ -168,11 +201,6 @@ def _direction(point: Any) -> Any:
     return jax.tree.map(lambda x: jax.device_put(x / size), v)
 
 
-def _moved(inputs: dict, point: Any, line: Any, step: float) -> dict[str, Any]:
-    ends = jax.tree.map(lambda p, v: np.asarray(p) + step * np.asarray(v), point, line)
-    return {**inputs, **ends}
-
-
 def compare(
     mine: Callable,
     reference: Callable,
@@ -182,11 +210,13 @@ def compare(
     differentiate: bool = True,
 ) -> Found:
     """The worst ULP and the worst derivative error over all cases."""
-    ulps, slopes = [0.0], []
-    for seed, case in enumerate(cases):
-        inputs = draw(case, seed)
-        got, true = value(mine, inputs), truth(reference, inputs)
-        ulps.append(_measure.tree_ulp(got, true, rows=rows))
-        if differentiate:
-            slopes.append(gradient(mine, reference, case, inputs))
-    return Found(max(ulps), max((s for s in slopes if s is not None), default=None))
+    drawn = [draw(case, seed) for seed, case in enumerate(cases)]
+    pairs = zip(values(mine, drawn), drawn, strict=True)
+    ulps = [_measure.tree_ulp(y, truth(reference, i), rows=rows) for y, i in pairs]
+    lines: list[Line] = []
+    if differentiate:
+        with jax.enable_x64(True):
+            found = map(line, cases, drawn)
+            lines = [one for one in found if one is not None]
+    slopes = gradients(mine, reference, lines)
+    return Found(max(ulps, default=0.0), max(slopes, default=None))

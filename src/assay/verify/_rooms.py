@@ -190,7 +190,7 @@ def rows(rooms: Iterable[str] | None = None, only: Iterable[str] = ()) -> Iterat
         names = discover(room)
         asked += [(room, name) for name in names if not wanted or name in wanted]
     # The time goes to the compiler, which leaves Python to another thread.
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
         coming = [pool.submit(row, *one) for one in asked]
         try:
             yield from (future.result() for future in coming)

@@ -121,21 +121,24 @@ _GIVEN = [
 ]
 
 
-def _cases(mirror):
-    for add in reversed(_GIVEN):
-        mirror = add(mirror)
-    return mirror
+def _cases(some):
+    def with_cases(mirror):
+        for add in reversed(some):
+            mirror = add(mirror)
+        return mirror
+
+    return with_cases
 
 
 @mark(source="NumPy in extended precision")
-@_cases
+@_cases(_GIVEN)
 def ctc_loss(logits, logit_paddings, labels, label_paddings, blank_id=0):
     rows = zip(logits, logit_paddings, labels, label_paddings, strict=True)
     return np.array([_one(*row, blank_id)[0] for row in rows], float)
 
 
 @mark(source="NumPy in extended precision")
-@_cases
+@_cases([_GIVEN[1], _GIVEN[2], _GIVEN[5]])  # whose loops are slow to compile
 def ctc_loss_with_forward_probs(
     logits, logit_paddings, labels, label_paddings, blank_id=0
 ):
