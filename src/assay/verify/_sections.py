@@ -7,6 +7,7 @@ array of y, 0 where none is given.
 import functools
 import importlib
 import re
+import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ from assay.verify._accuracy import Orders, differentiated
 from assay.verify._discover import discover
 from assay.verify.oracles import ORACLES
 
+# Keras imports torch: two threads that meet in there end in a crash at exit.
+IMPORTING = threading.Lock()
 LIBRARIES = ("jax", "optax", "torch", "keras")
 HOMES = {
     "jax": "jax.nn",
@@ -129,9 +132,10 @@ def _peer(library: str, f: Callable, key: str) -> Callable[[np.ndarray], Orders]
 
 def _imported(library: str, module: str) -> ModuleType | None:
     try:
-        if library == "keras":
-            _adapters.keras_on_jax()
-        return importlib.import_module(module)
+        with IMPORTING:
+            if library == "keras":
+                _adapters.keras_on_jax()
+            return importlib.import_module(module)
     except (ImportError, ValueError):  # not here, or Keras on another backend
         return None
 
