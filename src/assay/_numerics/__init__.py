@@ -4,6 +4,7 @@ How a function is dressed (`_precision`), sums in two words (`_words`), one expo
 for all (`_exp`), logarithms beside 1 (`_log`), rows of exponentials (`_rows`).
 """
 
+from assay._numerics._blocks import by_rows as by_rows
 from assay._numerics._exp import LIFT as LIFT
 from assay._numerics._exp import decay as decay
 from assay._numerics._exp import decay2 as decay2

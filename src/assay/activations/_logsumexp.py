@@ -79,7 +79,7 @@ def logsumexp(
     )
     x = jnp.where(taking_part, x, -jnp.inf)
     if b is None:
-        y = _log_sum(x, axis)
+        y = _numerics.by_rows(_log_sum, axis, x)
         sign = jnp.where(jnp.isneginf(y), 0, jnp.ones_like(y))
     else:
         b = jnp.broadcast_to(jnp.asarray(b).astype(x.dtype), x.shape)

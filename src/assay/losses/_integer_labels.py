@@ -83,7 +83,8 @@ def _(primals, tangents):
 def _class_costs(x, labels, mask, any_true):
     """The costs of the rows that have a True, 0 of the others."""
     x = x if mask is None else jnp.where(mask, x, -jnp.inf)
-    return jnp.where(any_true, _class_cost(x, labels), 0)
+    cost = _numerics.by_rows(lambda *rows: _class_cost(*rows[:-1]), -1, x, labels)
+    return jnp.where(any_true, cost, 0)
 
 
 @compiled
