@@ -16,7 +16,10 @@ from assay.layers._conv import spatially_separable_conv as spatially_separable_c
 from assay.layers._dense import dense as dense
 from assay.layers._dense import flatten as flatten
 from assay.layers._dense import residual as residual
+from assay.layers._dropout import drop_connect as drop_connect
+from assay.layers._dropout import drop_path as drop_path
 from assay.layers._dropout import dropout as dropout
+from assay.layers._dropout import spatial_dropout as spatial_dropout
 from assay.layers._embedding import embedding as embedding
 from assay.layers._neurons import adaline as adaline
 from assay.layers._neurons import lms_step as lms_step
