@@ -25,14 +25,14 @@ FLOORS = [
     {"_numerics", "_geometry", "autodiff"},
     {
         *("activations", "initializers", "losses", "metrics", "layers", "optim"),
-        *("augment", "costs"),
+        *("augment", "images", "costs"),
     },
     {"models", "data", "training", "plots"},
     {"verify", "bench"},
     {"cli"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
-DOORS = {("layers", "activations"), ("losses", "activations")}
+DOORS = {("layers", "activations"), ("losses", "activations"), ("augment", "images")}
 
 # A foreign package may be imported only in these rooms; the others may go anywhere.
 GUESTS = {

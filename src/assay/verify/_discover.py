@@ -13,6 +13,7 @@ ROOMS = (
     "layers",
     "optim",
     "augment",
+    "images",
     "costs",
 )
 

@@ -23,6 +23,7 @@ BOUNDS = {
     "layers": 16.0,
     "optim": 8.0,  # relative to the update's largest entry in its leaf: 1e-6
     "augment": 4.0,
+    "images": 16.0,
     "costs": 0.0,
 }
 GRADIENT_BOUND = 1e-6  # relative, float64: differences themselves reach 1e-9

@@ -1,0 +1,170 @@
+"""What is special to grids: torch's numbers, edges, infinity, exact identities."""
+
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from assay import images
+
+PADDINGS = ("zeros", "border", "reflection")
+THEIRS = {"nearest": "nearest", "linear": "bilinear", "cubic": "bicubic"}
+
+
+def drawn(*shape, seed=0, scale=1.0):
+    return np.random.default_rng(seed).normal(0, scale, shape)
+
+
+def first(a):
+    """Channels last to channels first: (n, *space, c) to (n, c, *space)."""
+    return np.moveaxis(a, -1, 1)
+
+
+def pulled(ours, x, grid, modes):
+    """Values, and the gradients by x and grid of Σ y², of every mode: one program."""
+
+    def one(x, grid, mode):
+        y, pull = jax.vjp(lambda x, g: ours(x, g, mode), x, grid)
+        return y, *pull(2 * y)
+
+    with jax.enable_x64(True):
+        every = jax.jit(lambda x, g: [one(x, g, mode) for mode in modes])
+        return jax.device_get(every(jnp.asarray(x), jnp.asarray(grid)))
+
+
+def agree(ours, theirs, x, grid, modes):
+    torch = pytest.importorskip("torch", reason="torch is an optional peer")
+    for mode, found in zip(modes, pulled(ours, x, grid, modes), strict=True):
+        image, at = (torch.tensor(a, requires_grad=True) for a in (first(x), grid))
+        y = theirs(image, at, THEIRS[mode])
+        slopes = torch.autograd.grad((y**2).sum(), (image, at))
+        expected = [y.detach(), slopes[0], np.asarray(slopes[1])]
+        expected[:2] = [np.moveaxis(np.asarray(a), 1, -1) for a in expected[:2]]
+        for mine, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(mine, other, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "padding_mode, align_corners", [*product(PADDINGS, (False, True))]
+)
+def test_sampled_images_equal_torchs(padding_mode, align_corners):
+    """Values and both gradients, inside and up to three images away."""
+    torch = pytest.importorskip("torch", reason="torch is an optional peer")
+    how = dict(padding_mode=padding_mode, align_corners=align_corners)
+    agree(
+        lambda x, g, mode: images.grid_sample(x, g, mode=mode, **how),
+        lambda x, g, mode: torch.nn.functional.grid_sample(x, g, mode, **how),
+        drawn(2, 5, 4, 3),
+        drawn(2, 6, 7, 2, scale=1.5, seed=1),
+        THEIRS,
+    )
+
+
+@pytest.mark.parametrize("padding_mode", PADDINGS)
+def test_sampled_volumes_equal_torchs(padding_mode):
+    torch = pytest.importorskip("torch", reason="torch is an optional peer")
+    how = dict(padding_mode=padding_mode, align_corners=False)
+    agree(
+        lambda x, g, mode: images.grid_sample(x, g, mode=mode, **how),
+        lambda x, g, mode: torch.nn.functional.grid_sample(x, g, mode, **how),
+        drawn(2, 3, 5, 4, 2),
+        drawn(2, 2, 3, 4, 3, seed=1),
+        ("nearest", "linear"),
+    )
+
+
+@pytest.mark.parametrize("size", [(4, 5), (1, 3), (2, 3, 4)])
+def test_affine_grids_equal_torchs(size):
+    torch = pytest.importorskip("torch", reason="torch is an optional peer")
+    d = len(size)
+    theta = drawn(2, d, d + 1)
+    both = (False,) if 1 in size else (False, True)  # torch warns of a lone pixel
+    for align_corners in both:
+        with jax.enable_x64(True):
+            ours = images.affine_grid(
+                jnp.asarray(theta), size, align_corners=align_corners
+            )
+        theirs = torch.nn.functional.affine_grid(
+            torch.tensor(theta), (2, 1, *size), align_corners=align_corners
+        )
+        np.testing.assert_allclose(ours, theirs, atol=1e-14)
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("mode", THEIRS)
+def test_the_identity_gives_the_image(mode, align_corners):
+    """To the rounding of the places; exactly where the nearest pixel is read."""
+    x = jnp.asarray(drawn(37, 50, 2), jnp.float32)
+    grid = images.affine_grid(jnp.eye(2, 3), (37, 50), align_corners=align_corners)
+    how = dict(mode=mode, padding_mode="border", align_corners=align_corners)
+    y = jax.jit(lambda x, grid: images.grid_sample(x, grid, **how))(x, grid)
+    np.testing.assert_allclose(y, x, atol=0 if mode == "nearest" else 5e-5)
+
+
+def test_a_grid_may_point_to_infinity_or_nowhere():
+    """Zeros or the border there, NaN where a coordinate is; no other place minds."""
+    x = jnp.arange(1.0, 7.0).reshape(2, 3, 1)
+    far = jnp.array([[[jnp.inf, 0.5], [1e30, 0.5], [jnp.nan, 0.5], [0.0, 0.5]]])
+
+    @jax.jit
+    def every(x, far):
+        kinds = product(THEIRS, ("zeros", "border"))
+        how = [dict(mode=m, padding_mode=p) for m, p in kinds]
+        return [images.grid_sample(x, far, **h)[0, :, 0] for h in how]
+
+    for y, edge in zip(every(x, far), [0.0, 6.0] * 3, strict=True):
+        assert np.isnan(y[2]) and np.isfinite(y[3])
+        if edge == 0.0:
+            assert y[:2].tolist() == [0.0, 0.0]
+        else:
+            np.testing.assert_allclose(y[:2], y[0])
+            assert y[0] > 5
+
+
+def test_an_infinite_pixel_does_not_reach_what_lies_outside():
+    """torch multiplies zeros of the outside with no pixel, and so do we."""
+    x = jnp.full((2, 2, 1), jnp.inf)
+    outside = jnp.full((1, 1, 2), 3.0)
+    assert images.grid_sample(x, outside).item() == 0.0
+
+
+def test_reflections_far_away_keep_their_side():
+    """A million periods out the fold is where it is nearby."""
+    x = jnp.arange(4.0).reshape(4, 1)
+    near = jnp.array([[0.25], [0.75], [1.25], [-1.25]])
+    far = near + 4.0 * 2**18
+    how = dict(mode="nearest", padding_mode="reflection")
+    a, b = (images.grid_sample(x, g, **how) for g in (near, far))
+    assert np.array_equal(a, b)
+
+
+def test_a_pixel_that_is_read_twice_takes_both_gradients():
+    x = jnp.zeros((1, 2, 1))
+    grid = jnp.array([[[-0.5, 0.0], [-0.5, 0.0], [0.0, 0.0]]])
+    slope = jax.grad(lambda x: images.grid_sample(x, grid).sum())(x)
+    assert slope.ravel().tolist() == [2.5, 0.5]
+
+
+def test_half_precision_is_sampled_in_float32():
+    x = jnp.asarray(drawn(4, 6, 3), jnp.bfloat16)
+    grid = jnp.asarray(drawn(5, 7, 2, seed=1), jnp.float32)
+    wide = images.grid_sample(x.astype(jnp.float32), grid)
+    assert np.array_equal(images.grid_sample(x, grid), wide.astype(jnp.bfloat16))
+
+
+def test_what_does_not_fit_says_so():
+    x, grid = jnp.ones((2, 4, 5, 3)), jnp.ones((2, 6, 7, 2))
+    with pytest.raises(ValueError, match="grid_sample: x must be .* same batch"):
+        images.grid_sample(x[0], grid)
+    with pytest.raises(ValueError, match="same batch"):
+        images.grid_sample(x, grid[:1])
+    with pytest.raises(ValueError, match="not empty"):
+        images.grid_sample(x[:, :0], grid)
+    with pytest.raises(ValueError, match="Did you mean 'linear'"):
+        images.grid_sample(x, grid, mode="bilinear")
+    with pytest.raises(ValueError, match="affine_grid: theta must be"):
+        images.affine_grid(jnp.eye(3), (4, 5))
+    with pytest.raises(TypeError, match="grid_sample: x must be floating point"):
+        images.grid_sample(x.astype(jnp.int32), grid)
