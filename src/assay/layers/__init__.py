@@ -13,6 +13,7 @@ from assay.layers._conv import grouped_conv as grouped_conv
 from assay.layers._conv import pointwise_conv as pointwise_conv
 from assay.layers._conv import separable_conv as separable_conv
 from assay.layers._conv import spatially_separable_conv as spatially_separable_conv
+from assay.layers._conv_transpose import conv_transpose as conv_transpose
 from assay.layers._dense import dense as dense
 from assay.layers._dense import flatten as flatten
 from assay.layers._dense import residual as residual

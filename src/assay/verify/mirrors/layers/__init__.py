@@ -9,6 +9,7 @@ from assay.verify.mirrors.layers._conv import separable_conv as separable_conv
 from assay.verify.mirrors.layers._conv import (
     spatially_separable_conv as spatially_separable_conv,
 )
+from assay.verify.mirrors.layers._conv_transpose import conv_transpose as conv_transpose
 from assay.verify.mirrors.layers._dense import dense as dense
 from assay.verify.mirrors.layers._dense import flatten as flatten
 from assay.verify.mirrors.layers._dense import residual as residual
