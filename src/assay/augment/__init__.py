@@ -1,0 +1,23 @@
+"""Augmentation of one image (h, w, c): pure functions of an image and a key.
+
+Floating images have values in [0, 1], integer images in [0, the dtype's largest]; what
+changes colours computes in floating point and rounds integers to the nearest. For a
+batch: ``jax.vmap(lambda image, key: random_flip(image, key=key))(images, keys)``.
+"""
+
+from assay.augment._blend import adjust_brightness as adjust_brightness
+from assay.augment._blend import adjust_contrast as adjust_contrast
+from assay.augment._blend import adjust_saturation as adjust_saturation
+from assay.augment._blend import adjust_sharpness as adjust_sharpness
+from assay.augment._blend import grayscale as grayscale
+from assay.augment._erase import cutout as cutout
+from assay.augment._erase import random_erasing as random_erasing
+from assay.augment._hue import adjust_hue as adjust_hue
+from assay.augment._levels import auto_contrast as auto_contrast
+from assay.augment._levels import equalize as equalize
+from assay.augment._levels import invert as invert
+from assay.augment._levels import posterize as posterize
+from assay.augment._levels import solarize as solarize
+from assay.augment._moves import random_crop as random_crop
+from assay.augment._moves import random_flip as random_flip
+from assay.augment._moves import random_shift as random_shift

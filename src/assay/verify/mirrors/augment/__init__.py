@@ -1,0 +1,11 @@
+"""Augmentation: what changes colours by the formula in NumPy or by colorsys; what
+draws at random by properties: every result is one of the possible ones, and every
+possible one occurs.
+
+Every file is read whole: a name without underscore in it is a mirror.
+"""
+
+# ruff: noqa: F403
+from assay.verify.mirrors.augment._colours import *
+from assay.verify.mirrors.augment._erase import *
+from assay.verify.mirrors.augment._moves import *
