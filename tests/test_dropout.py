@@ -16,9 +16,11 @@ FAMILY = {  # name -> (the function, with its rate left open; a shape that it ta
     "spatial_dropout": (layers.spatial_dropout, (4, 3, 5, 2)),
     "drop_connect": (layers.drop_connect, (4, 3)),
     "drop_path": (layers.drop_path, (4, 3, 5, 2)),
+    "alpha_dropout": (layers.alpha_dropout, (4, 3)),
+    "feature_alpha_dropout": (layers.feature_alpha_dropout, (4, 3, 5, 2)),
+    "gaussian_dropout": (layers.gaussian_dropout, (4, 3)),
 }
 EACH = pytest.mark.parametrize("name", list(FAMILY))
-ZEROS = {name: 0.0 for name in FAMILY}  # what stands where something was dropped
 
 
 def drawn(shape, seed=1):
@@ -53,7 +55,7 @@ def test_what_is_dropped_has_no_gradient_whatever_it_held(name):
     x = np.where(drawn(shape) > 0, np.nan, np.inf).astype(np.float32)
     both = lambda v, d: jax.jvp(lambda u: f(u, rate=1.0, key=KEY), (v,), (d,))  # noqa: E731
     y, dy = run(both, x, np.ones_like(x))
-    assert (y == ZEROS[name]).all() and (dy == 0).all()
+    assert (y == 0).all() and (dy == 0).all()
 
 
 @EACH
@@ -160,3 +162,70 @@ def test_too_few_axes_are_told(f):
         f(jnp.ones((3, 4)), rate=0.5, key=KEY)
     with pytest.raises(ValueError, match=r"spatial must be in \[0, inf\]; got -1"):
         f(jnp.ones((3, 4)), rate=0.5, key=KEY, spatial=-1)
+
+
+# Alpha dropout and noise --------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.5, 0.95])
+@pytest.mark.parametrize("f", [layers.alpha_dropout, layers.feature_alpha_dropout])
+def test_alpha_dropout_keeps_mean_and_variance(f, rate):
+    """Of 65536 entries of N(0, 1), within 5 standard errors."""
+    x = drawn((1 << 13, 1, 1, 8))
+    y = run(partial(f, rate=rate, key=KEY), x).astype(np.float64)
+    fourth = ((y - y.mean()) ** 4).mean()
+    assert abs(y.mean()) < 5 / np.sqrt(y.size)
+    assert abs(y.var() - 1) < 5 * np.sqrt((fourth - 1) / y.size)
+
+
+@pytest.mark.parametrize("rate", [0.125, 0.75])
+def test_alpha_dropout_is_torchs(rate):
+    """Kept entries and dropped ones have torch's values, float64 at 1e-10."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    x = drawn(200).astype(np.float64)
+    torch.manual_seed(0)
+    theirs = torch.nn.functional.alpha_dropout(torch.tensor(x), rate, True).numpy()
+    with jax.enable_x64(True):
+        f = partial(layers.alpha_dropout, rate=rate, key=KEY)
+        y, slope = run(lambda v: jax.jvp(f, (v,), (jnp.ones_like(v),)), x)
+    values, counts = np.unique(theirs.round(9), return_counts=True)
+    gone = abs(theirs - values[counts.argmax()]) < 1e-8  # what torch dropped
+    both = ~gone & (slope > 0)
+    np.testing.assert_allclose(y[both], theirs[both], rtol=0, atol=1e-10)
+    np.testing.assert_allclose(y[slope == 0], theirs[gone][0], rtol=0, atol=1e-10)
+    assert both.any() and gone.any() and (slope == 0).any()
+
+
+def test_feature_alpha_dropout_shares_the_fate_of_a_channel():
+    """Other channels, and the same of other examples, have their own."""
+    f = partial(layers.feature_alpha_dropout, rate=0.5, key=KEY)
+    y = run(f, np.zeros((6, 3, 4, 50), np.float32))
+    assert (y == y[:, :1, :1]).all()
+    assert len(np.unique(y[:, 0, 0], axis=0)) == 6
+
+
+def test_gaussian_dropout_has_the_variance_of_dropout():
+    """σ² = rate / (1 − rate), and the derivative in a traced rate is σ's."""
+    f = lambda r: layers.gaussian_dropout(jnp.ones(1 << 16), rate=r, key=KEY)  # noqa: E731
+    y, slope = run(lambda r: jax.jvp(f, (r,), (jnp.ones_like(r),)), np.float32(0.2))
+    assert abs(y.mean() - 1) < 5 * 0.5 / 256
+    assert abs(y.var() - 0.25) < 5 * 0.25 * np.sqrt(2) / 256
+    np.testing.assert_allclose(slope, (y - 1) * 3.125, rtol=1e-3, atol=1e-5)
+
+
+def test_gaussian_noise_adds_and_may_add_nothing():
+    """stddev 0 is the identity; a sweep over stddev is one vmap; half is float16."""
+    x, f = jnp.asarray(drawn(64)), partial(layers.gaussian_noise, key=KEY)
+    sweep = jax.vmap(lambda s: f(x, stddev=s))
+    none, one, two = run(sweep, np.arange(3, dtype=np.float32))
+    assert (none == x).all() and (one != x).all()
+    np.testing.assert_allclose(two - x, 2 * (one - x), rtol=1e-4, atol=1e-6)
+    assert f(x.astype(jnp.float16), stddev=1.0).dtype == jnp.float16
+
+
+def test_a_negative_deviation_is_refused():
+    """And integers, as in the whole family."""
+    with pytest.raises(ValueError, match=r"stddev must be in \[0, inf\]; got -1"):
+        layers.gaussian_noise(jnp.ones(3), stddev=-1, key=KEY)
+    with pytest.raises(TypeError, match="gaussian_noise: x must be floating point"):
+        layers.gaussian_noise(jnp.ones(3, int), stddev=1, key=KEY)

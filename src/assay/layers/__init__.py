@@ -21,6 +21,10 @@ from assay.layers._dropout import drop_connect as drop_connect
 from assay.layers._dropout import drop_path as drop_path
 from assay.layers._dropout import dropout as dropout
 from assay.layers._dropout import spatial_dropout as spatial_dropout
+from assay.layers._dropout_alpha import alpha_dropout as alpha_dropout
+from assay.layers._dropout_alpha import feature_alpha_dropout as feature_alpha_dropout
+from assay.layers._dropout_gaussian import gaussian_dropout as gaussian_dropout
+from assay.layers._dropout_gaussian import gaussian_noise as gaussian_noise
 from assay.layers._embedding import embedding as embedding
 from assay.layers._neurons import adaline as adaline
 from assay.layers._neurons import lms_step as lms_step

@@ -13,9 +13,13 @@ from assay.verify.mirrors.layers._conv_transpose import conv_transpose as conv_t
 from assay.verify.mirrors.layers._dense import dense as dense
 from assay.verify.mirrors.layers._dense import flatten as flatten
 from assay.verify.mirrors.layers._dense import residual as residual
+from assay.verify.mirrors.layers._dropout import alpha_dropout as alpha_dropout
 from assay.verify.mirrors.layers._dropout import drop_connect as drop_connect
 from assay.verify.mirrors.layers._dropout import drop_path as drop_path
 from assay.verify.mirrors.layers._dropout import dropout as dropout
+from assay.verify.mirrors.layers._dropout import (
+    feature_alpha_dropout as feature_alpha_dropout,
+)
 from assay.verify.mirrors.layers._dropout import spatial_dropout as spatial_dropout
 from assay.verify.mirrors.layers._embedding import embedding as embedding
 from assay.verify.mirrors.layers._neurons import adaline as adaline
@@ -27,6 +31,8 @@ from assay.verify.mirrors.layers._neurons import (
 from assay.verify.mirrors.layers._neurons import neuron as neuron
 from assay.verify.mirrors.layers._neurons import perceptron as perceptron
 from assay.verify.mirrors.layers._neurons import perceptron_rule as perceptron_rule
+from assay.verify.mirrors.layers._noise import gaussian_dropout as gaussian_dropout
+from assay.verify.mirrors.layers._noise import gaussian_noise as gaussian_noise
 from assay.verify.mirrors.layers._normalization import batch_norm as batch_norm
 from assay.verify.mirrors.layers._normalization import (
     batch_norm_inference as batch_norm_inference,
