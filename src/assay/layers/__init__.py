@@ -6,6 +6,11 @@ what is random takes a ``key``; state that changes is returned. Half precision i
 computed in float32 and rounded once.
 """
 
+from assay.layers._batch_norm import BatchStats as BatchStats
+from assay.layers._batch_norm import batch_norm as batch_norm
+from assay.layers._batch_norm import batch_norm_inference as batch_norm_inference
+from assay.layers._batch_norm import batch_norm_moments as batch_norm_moments
+from assay.layers._batch_norm import update_batch_stats as update_batch_stats
 from assay.layers._conv import conv as conv
 from assay.layers._conv import depthwise_conv as depthwise_conv
 from assay.layers._conv import fft_conv as fft_conv
@@ -26,6 +31,11 @@ from assay.layers._dropout_alpha import feature_alpha_dropout as feature_alpha_d
 from assay.layers._dropout_gaussian import gaussian_dropout as gaussian_dropout
 from assay.layers._dropout_gaussian import gaussian_noise as gaussian_noise
 from assay.layers._embedding import embedding as embedding
+from assay.layers._group_norm import group_norm as group_norm
+from assay.layers._group_norm import instance_norm as instance_norm
+from assay.layers._layer_norm import layer_norm as layer_norm
+from assay.layers._layer_norm import rms_norm as rms_norm
+from assay.layers._layer_norm import unit_norm as unit_norm
 from assay.layers._neurons import adaline as adaline
 from assay.layers._neurons import lms_step as lms_step
 from assay.layers._neurons import mcculloch_pitts as mcculloch_pitts
@@ -33,10 +43,6 @@ from assay.layers._neurons import mcculloch_pitts_theta as mcculloch_pitts_theta
 from assay.layers._neurons import neuron as neuron
 from assay.layers._neurons import perceptron as perceptron
 from assay.layers._neurons import perceptron_rule as perceptron_rule
-from assay.layers._normalization import BatchStats as BatchStats
-from assay.layers._normalization import batch_norm as batch_norm
-from assay.layers._normalization import batch_norm_inference as batch_norm_inference
-from assay.layers._normalization import layer_norm as layer_norm
 from assay.layers._pooling import avg_pool as avg_pool
 from assay.layers._pooling import global_avg_pool as global_avg_pool
 from assay.layers._pooling import global_max_pool as global_max_pool
@@ -53,3 +59,5 @@ from assay.layers._recurrent import lstm_cell as lstm_cell
 from assay.layers._recurrent import recurrent as recurrent
 from assay.layers._recurrent import rnn_cell as rnn_cell
 from assay.layers._recurrent import zero_carry as zero_carry
+from assay.layers._statistics import Moments as Moments
+from assay.layers._statistics import moments as moments

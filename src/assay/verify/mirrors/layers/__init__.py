@@ -37,7 +37,18 @@ from assay.verify.mirrors.layers._normalization import batch_norm as batch_norm
 from assay.verify.mirrors.layers._normalization import (
     batch_norm_inference as batch_norm_inference,
 )
+from assay.verify.mirrors.layers._normalization import (
+    batch_norm_moments as batch_norm_moments,
+)
+from assay.verify.mirrors.layers._normalization import group_norm as group_norm
+from assay.verify.mirrors.layers._normalization import instance_norm as instance_norm
 from assay.verify.mirrors.layers._normalization import layer_norm as layer_norm
+from assay.verify.mirrors.layers._normalization import moments as moments
+from assay.verify.mirrors.layers._normalization import rms_norm as rms_norm
+from assay.verify.mirrors.layers._normalization import unit_norm as unit_norm
+from assay.verify.mirrors.layers._normalization import (
+    update_batch_stats as update_batch_stats,
+)
 from assay.verify.mirrors.layers._pooling import avg_pool as avg_pool
 from assay.verify.mirrors.layers._pooling import global_avg_pool as global_avg_pool
 from assay.verify.mirrors.layers._pooling import global_max_pool as global_max_pool

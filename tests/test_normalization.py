@@ -1,0 +1,328 @@
+"""Norms: accuracy at large means and scales, masks, devices, running statistics."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from assay import layers
+
+
+def exactly_normal(x, axes, eps):
+    x = np.asarray(x, np.float64)
+    off = x - x.mean(axes, keepdims=True)
+    off = off - off.mean(axes, keepdims=True)
+    return off / np.sqrt((off**2).mean(axes, keepdims=True) + eps)
+
+
+def torch_and_ours(ours, theirs, *arrays):
+    """(value, gradients) of Σ sin(y), ours and torch's, in float64."""
+    torch = pytest.importorskip("torch", reason="the second reference is torch")
+    tensors = [torch.tensor(a, requires_grad=True) for a in arrays]
+    theirs(*tensors).sin().sum().backward()
+    with jax.enable_x64(True):
+        f = lambda *a: jnp.sum(jnp.sin(ours(*a)))  # noqa: E731
+        y, slopes = jax.jit(jax.value_and_grad(f, argnums=tuple(range(len(arrays)))))(
+            *map(jnp.asarray, arrays)
+        )
+    value = theirs(*tensors).sin().sum().item()
+    return (y, *slopes), (value, *(t.grad.numpy() for t in tensors))
+
+
+def same(ours, theirs):
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
+
+
+def draws(*shapes):
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal(s) for s in shapes]
+
+
+def test_group_and_instance_norm_are_torchs():
+    """Value and gradients, with torch's eps, channels moved to the end."""
+    torch = pytest.importorskip("torch", reason="the second reference is torch")
+    f, first = torch.nn.functional, (0, 3, 1, 2)
+    arrays = draws((2, 4, 5, 6), 6, 6)
+    same(
+        *torch_and_ours(
+            lambda x, s, b: layers.group_norm(x, s, b, groups=3, eps=1e-5),
+            lambda x, s, b: f.group_norm(x.permute(first), 3, s, b),
+            *arrays,
+        )
+    )
+    same(
+        *torch_and_ours(
+            lambda x, s, b: layers.instance_norm(x, s, b, eps=1e-5),
+            lambda x, s, b: f.instance_norm(x.permute(first), weight=s, bias=b),
+            *arrays,
+        )
+    )
+
+
+def test_rms_and_unit_norm_are_torchs():
+    """Value and gradients."""
+    torch = pytest.importorskip("torch", reason="the second reference is torch")
+    f = torch.nn.functional
+    x, scale = draws((3, 4, 5), (4, 5))
+    same(
+        *torch_and_ours(
+            lambda x, s: layers.rms_norm(x, s, axis=(1, 2), eps=1e-3),
+            lambda x, s: f.rms_norm(x, (4, 5), s, eps=1e-3),
+            *(x, scale),
+        )
+    )
+    same(*torch_and_ours(layers.unit_norm, lambda x: f.normalize(x, dim=-1), x))
+
+
+@pytest.mark.parametrize("mean", [1e2, -1e4])
+@pytest.mark.parametrize("kind", ["group", "instance", "masked"])
+def test_every_norm_is_right_at_large_means(kind, mean):
+    """1e-5 of the largest entry where the mean is up to 1e6 times the spread."""
+    rng = np.random.default_rng(0)
+    x = np.float32(mean + 1e-2 * rng.standard_normal((3, 40, 6)))
+    if kind == "group":
+        y = layers.group_norm(x, None, None, groups=2, spatial=1)
+        true = exactly_normal(x.reshape(3, 40, 2, 3), (1, 3), 1e-6).reshape(x.shape)
+    elif kind == "instance":
+        y = layers.instance_norm(x, None, None, spatial=1)
+        true = exactly_normal(x, 1, 1e-6)
+    else:
+        mask = np.arange(40) < np.array([[40], [1], [20]])
+        y, _ = layers.batch_norm_moments(x, None, None, mask=mask)
+        y, true = np.asarray(y)[mask], exactly_normal(x[mask], 0, 1e-5)
+    assert np.abs(np.asarray(y, np.float64) - true).max() <= 1e-5 * np.abs(true).max()
+
+
+NORMS = {
+    "rms": lambda x: layers.rms_norm(x, None),
+    "rms eps 0": lambda x: layers.rms_norm(x, None, eps=0),
+    "layer eps 0": lambda x: layers.layer_norm(x, None, None, eps=0),
+    "unit": layers.unit_norm,
+    "group": lambda x: layers.group_norm(x, None, None, groups=2, spatial=0),
+    "instance": lambda x: layers.instance_norm(x.T, None, None, spatial=1).T,
+    "masked batch": lambda x: (
+        layers.batch_norm_moments(x.T, None, None, mask=jnp.arange(x.shape[1]) > 0)[0].T
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(NORMS))
+def test_no_finite_row_gives_nan(name):
+    """Of 0, tiny, huge and constant rows value, gradient and second are finite."""
+    rows = [[0.0] * 8, [3e-39] * 8, [3.4e38, -3.4e38] * 4, [1e20] * 8, [-7.0] * 8]
+    x = jnp.array([*rows, [1e-20, 0, 0, -2e-20, 0, 0, 0, 0]], jnp.float32)
+
+    def total(v):
+        return jnp.sum(jnp.sin(NORMS[name](v)))
+
+    def all_three(v):
+        return NORMS[name](v), *jax.jvp(jax.grad(total), (v,), (jnp.ones_like(v),))
+
+    y, slope, bend = jax.jit(all_three)(x)
+    assert jnp.isfinite(y).all()
+    assert jnp.isfinite(slope).all() and jnp.isfinite(bend[:5:2]).all()
+
+
+@pytest.mark.parametrize("scale", [1e20, 1e38])
+def test_rms_norm_of_huge_rows(scale):
+    """Squares would overflow; float32's own numbers do not."""
+    x = scale * jnp.array([[1.0, -2.0, 3.0], [0.5, 0.0, 1e-3]])
+    true = np.asarray(x, np.float64)
+    true = true / np.sqrt((true**2).mean(-1, keepdims=True))
+    np.testing.assert_allclose(layers.rms_norm(x, None), true, rtol=1e-6)
+
+
+@pytest.mark.parametrize("value", [1e3 / 3, 1e12 / 3])
+def test_a_constant_product_gives_0_in_one_program(value):
+    """The compiler may not contract the caller's product with our subtraction."""
+
+    @jax.jit
+    def f(a, b):
+        stats = layers.BatchStats(jnp.zeros(9), jnp.ones(9))
+        return (
+            layers.layer_norm(a * b, None, None),
+            layers.batch_norm(a * b, None, None, stats)[0],
+            layers.group_norm(a * b, None, None, groups=3, spatial=1),
+        )
+
+    for y in f(jnp.full((7, 9), value, jnp.float32), jnp.full((7, 9), 1.1)):
+        assert (y == 0).all()
+
+
+def test_masked_entries_do_not_count():
+    """As the batch without them, in value and gradient, even if they are no numbers."""
+    x = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(np.float32)
+    x[1, 2:], x[2, 3] = np.nan, np.inf
+    mask = np.isfinite(x[..., 0])
+
+    def total(v, mask):
+        y, _ = layers.batch_norm_moments(v, None, None, mask=mask)
+        return jnp.sum(jnp.sin(y)), y
+
+    both = jax.jit(lambda *cases: [jax.grad(total, has_aux=True)(*c) for c in cases])
+    (slope, y), (expected_slope, expected) = both((x, mask), (x[mask], None))
+    y, slope = np.asarray(y), np.asarray(slope)
+    np.testing.assert_allclose(y[mask], expected, rtol=1e-5)
+    np.testing.assert_allclose(slope[mask], expected_slope, rtol=1e-4, atol=1e-6)
+    assert (slope[~mask] == 0).all() and (y[~mask] == 0).all()
+
+
+def test_a_mask_of_nothing_leaves_the_statistics():
+    """No example takes part: y is 0, the statistics stay."""
+    stats = layers.BatchStats(jnp.full(3, 2.0), jnp.full(3, 4.0))
+    x, mask = jnp.full((2, 3), jnp.nan), jnp.zeros(2, bool)
+    y, batch = layers.batch_norm_moments(x, jnp.ones(3), jnp.ones(3), mask=mask)
+    new = layers.update_batch_stats(stats, batch)
+    assert (y == 0).all() and (new.mean == 2).all() and (new.var == 4).all()
+
+
+def test_devices_of_one_name_are_one_batch():
+    """Parts of unlike means and sizes give the whole's value, moments and gradient."""
+    x = 1e3 + np.random.default_rng(0).standard_normal((4, 5, 3))
+    x = np.float32(x + 10 * np.arange(4.0)[:, None, None])
+    mask = np.arange(5) < np.array([5, 1, 0, 3])[:, None]
+
+    def whole(x):
+        y, batch = layers.batch_norm_moments(x, None, None, mask=mask)
+        return jnp.sum(jnp.sin(y)), (y, batch)
+
+    def part(x, mask):
+        return layers.batch_norm_moments(x, None, None, mask=mask, axis_name="d")
+
+    def parts(x):
+        y, batch = jax.vmap(part, axis_name="d")(x, mask)
+        return jnp.sum(jnp.sin(y)), (y, jax.tree.map(lambda m: m[1], batch))
+
+    both = jax.jit(lambda x: [jax.grad(f, has_aux=True)(x) for f in (whole, parts)])(x)
+    (slope, (y, batch)), (slopes, (ys, batches)) = both
+    np.testing.assert_allclose(ys, y, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(slopes, slope, rtol=1e-4, atol=1e-5)
+    for a, b in zip(batches, batch, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_shards_are_one_batch():
+    """Under shard_map on eight devices: value, moments and gradient of the whole."""
+    n = len(jax.devices())
+    x = np.float32(300 + np.random.default_rng(0).standard_normal((2 * n, 3)))
+    auto = (jax.sharding.AxisType.Auto,)
+    mesh = jax.make_mesh((n,), ("d",), axis_types=auto)
+    cut, same = jax.sharding.PartitionSpec("d"), jax.sharding.PartitionSpec()
+
+    def local(x):
+        return layers.batch_norm_moments(x, None, None, axis_name="d")
+
+    shards = jax.shard_map(local, mesh=mesh, in_specs=cut, out_specs=(cut, same))
+
+    def total(f, x):
+        y, batch = f(x)
+        return jnp.sum(jnp.sin(y)), batch
+
+    whole = lambda x: layers.batch_norm_moments(x, None, None)  # noqa: E731
+    both = [
+        jax.jit(jax.grad(lambda x, f=f: total(f, x), has_aux=True))(x)
+        for f in (whole, shards)
+    ]
+    for a, b in zip(*map(jax.tree.leaves, both), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("bad", [jnp.nan, jnp.inf, 1e30])
+def test_running_statistics_recover_from_a_bad_batch(bad):
+    """A batch that is not finite, or whose variance is not, leaves its features."""
+    stats = layers.BatchStats(jnp.full(2, 2.0), jnp.full(2, 4.0))
+    x = jnp.array([[bad, 1.0], [0.0, 3.0]])
+    _, new = jax.jit(layers.batch_norm)(x, None, None, stats)
+    assert new.mean[0] == 2 and new.var[0] == 4
+    np.testing.assert_allclose(new.mean[1], 2, rtol=1e-6)
+    np.testing.assert_allclose(new.var[1], 0.99 * 4 + 0.01 * 1, rtol=1e-6)
+
+
+def test_poisoned_running_statistics_take_the_batchs():
+    """NaN that a file or another library brought does not stay for ever."""
+    stats = layers.BatchStats(jnp.array([jnp.nan, 1.0]), jnp.array([1.0, jnp.inf]))
+    x = jnp.array([[1.0, 5.0], [3.0, 9.0]])
+    _, new = layers.batch_norm(x, None, None, stats)
+    assert new.mean.tolist() == [2, 7] and new.var.tolist() == [1, 4]
+
+
+def test_half_precision_statistics_do_not_overflow():
+    """float16 running statistics stay where the variance is above 65504."""
+    stats = layers.BatchStats(jnp.ones(1, jnp.float16), jnp.ones(1, jnp.float16))
+    x = jnp.array([[-3e3], [3e3]], jnp.float16)
+    y, new = layers.batch_norm(x, None, None, stats)
+    assert y.ravel().tolist() == [-1, 1]
+    assert new.mean == 1 and new.var == 1
+
+
+def test_unbiased_statistics_are_torchs():
+    """Ten batches, running mean and variance of torch's BatchNorm in float64."""
+    torch = pytest.importorskip("torch", reason="the second reference is torch")
+    x = 3 + 2 * np.random.default_rng(0).standard_normal((10, 4, 5, 3))
+    theirs = torch.nn.BatchNorm1d(3, dtype=torch.float64)
+    for batch in x:
+        theirs(torch.tensor(batch).permute(0, 2, 1))
+    with jax.enable_x64(True):
+        stats = layers.BatchStats(jnp.zeros(3), jnp.ones(3))
+
+        def step(stats, x):
+            _, batch = layers.batch_norm_moments(x, None, None)
+            how = {"momentum": 0.9, "variance": "unbiased"}
+            return layers.update_batch_stats(stats, batch, **how), None
+
+        stats, _ = jax.lax.scan(step, stats, jnp.asarray(x))
+    np.testing.assert_allclose(stats.mean, theirs.running_mean, rtol=1e-12)
+    np.testing.assert_allclose(stats.var, theirs.running_var, rtol=1e-12)
+
+
+def test_one_value_has_no_unbiased_variance():
+    """n - 1 is 0: the statistics stay, as they do for an empty batch."""
+    stats = layers.BatchStats(jnp.full(1, 2.0), jnp.full(1, 4.0))
+    _, batch = layers.batch_norm_moments(jnp.ones((1, 1)), None, None)
+    new = layers.update_batch_stats(stats, batch, variance="unbiased")
+    assert new.mean == 2 and new.var == 4
+    assert layers.update_batch_stats(stats, batch, momentum=0).var == 0
+
+
+def test_norms_of_empty_batches():
+    """No example, no row; shapes as ever."""
+    x = jnp.zeros((0, 4, 6))
+
+    @jax.jit
+    def f(x):
+        ys = (
+            layers.group_norm(x, None, None, groups=2, spatial=1),
+            layers.instance_norm(x, None, None, spatial=1),
+            layers.rms_norm(x, jnp.ones(6)),
+            layers.unit_norm(x),
+        )
+        return ys, layers.moments(x, axis=(0, 1))
+
+    ys, found = f(x)
+    assert all(y.shape == x.shape for y in ys)
+    assert found.mean.tolist() == found.count.tolist() == [0] * 6
+
+
+def test_norms_name_what_is_wrong():
+    """The argument, what it must be, and what it is."""
+    x = jnp.zeros((2, 3, 6))
+    with pytest.raises(ValueError, match=r"groups must be .* divisor of the 6.*got 4"):
+        layers.group_norm(x, None, None, groups=4)
+    with pytest.raises(ValueError, match="group_norm: x must have at least 4 axes"):
+        layers.group_norm(x, None, None, groups=2, spatial=3)
+    with pytest.raises(ValueError, match="instance_norm: x must have at least 4 axes"):
+        layers.instance_norm(x, None, None, spatial=3)
+    with pytest.raises(ValueError, match=r"rms_norm: scale must have .*\(6,\)"):
+        layers.rms_norm(x, jnp.ones(3))
+    with pytest.raises(ValueError, match="unit_norm: axis must name axes of x"):
+        layers.unit_norm(x, axis=3)
+    with pytest.raises(ValueError, match=r"mask must have the batch axes.*\(2, 3\)"):
+        layers.batch_norm_moments(x, None, None, mask=jnp.ones((2, 3, 6), bool))
+    with pytest.raises(ValueError, match="moments: x and mask must have the same"):
+        layers.moments(x, mask=jnp.ones((2, 3), bool))
+    stats = layers.BatchStats(jnp.zeros(1), jnp.ones(1))
+    with pytest.raises(ValueError, match="variance must be one of biased, unbiased"):
+        layers.update_batch_stats(stats, layers.moments(x), variance="torch")
+    with pytest.raises(TypeError, match="moments: x must be floating point"):
+        layers.moments(jnp.zeros((2, 3), jnp.int32))
