@@ -7,3 +7,4 @@ torch's: x (along the last spatial axis) first, −1 … 1 from edge to edge.
 
 from assay.images._grid import affine_grid as affine_grid
 from assay.images._grid import grid_sample as grid_sample
+from assay.images._interpolate import interpolate as interpolate

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 KEYS = -0.75  # torch's and OpenCV's a; Keys himself and Pillow: −0.5
 
 
@@ -24,3 +26,21 @@ def cubic(t: Any, a: float = KEYS) -> list:
         cubic_near(near, a),
         cubic_far(back, a),
     ]
+
+
+def hat(s: Any) -> Any:
+    """1 − |s| within a pixel."""
+    return np.maximum(1 - np.abs(s), 0)
+
+
+def keys(s: Any, a: float = -0.5) -> Any:
+    """Keys's spline at any distance."""
+    s = np.abs(s)
+    beyond = np.where(s < 2, cubic_far(s, a), 0)
+    return np.where(s < 1, cubic_near(s, a), beyond)
+
+
+def lanczos(s: Any) -> Any:
+    """sinc(s) · sinc(s / 3) within three pixels."""
+    inside = (np.abs(s) < 3) & ((s == 0) | (s != np.round(s)))  # sinc(1) is 4e-17
+    return np.where(inside, np.sinc(s) * np.sinc(s / 3), 0)

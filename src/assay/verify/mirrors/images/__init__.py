@@ -2,3 +2,4 @@
 
 from assay.verify.mirrors.images._grid import affine_grid as affine_grid
 from assay.verify.mirrors.images._grid import grid_sample as grid_sample
+from assay.verify.mirrors.images._interpolate import interpolate as interpolate
