@@ -19,6 +19,7 @@ FAMILY = {  # name -> (the function, with its rate left open; a shape that it ta
     "alpha_dropout": (layers.alpha_dropout, (4, 3)),
     "feature_alpha_dropout": (layers.feature_alpha_dropout, (4, 3, 5, 2)),
     "gaussian_dropout": (layers.gaussian_dropout, (4, 3)),
+    "drop_block": (partial(layers.drop_block, block_size=2), (4, 3, 5, 2)),
 }
 EACH = pytest.mark.parametrize("name", list(FAMILY))
 
@@ -229,3 +230,102 @@ def test_a_negative_deviation_is_refused():
         layers.gaussian_noise(jnp.ones(3), stddev=-1, key=KEY)
     with pytest.raises(TypeError, match="gaussian_noise: x must be floating point"):
         layers.gaussian_noise(jnp.ones(3, int), stddev=1, key=KEY)
+
+
+# Blocks, carries, tokens --------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rate", "block_size"), [(0.1, 3), (0.5, 4), (0.5, 20)])
+def test_drop_block_drops_every_entry_alike(rate, block_size):
+    """With probability `rate`, corners as the middle: 5 σ over 4096 examples."""
+    f = partial(layers.drop_block, rate=rate, block_size=block_size, key=KEY)
+    y = run(f, np.ones((4096, 5, 6, 1), np.float32))
+    share = (y == 0).mean((0, 3))
+    assert np.abs(share - rate).max() < 5 * np.sqrt(rate * (1 - rate) / 4096)
+    np.testing.assert_allclose(y[y != 0], 1 / (1 - rate), rtol=1e-6)
+
+
+def test_drop_block_of_one_entry_is_dropout():
+    """Independent entries, and as many axes of space as one says, none too."""
+    f = partial(layers.drop_block, rate=0.3, block_size=1, key=KEY)
+    y, rows = run(lambda x: (f(x), f(x, spatial=0)), np.ones((64, 32, 8), np.float32))
+    assert (y == rows).all()
+    assert abs((y == 0).mean() - 0.3) < 5 * np.sqrt(0.21 / y.size)
+
+
+def test_drop_block_needs_a_block():
+    """Of at least one place, within an image."""
+    with pytest.raises(ValueError, match=r"block_size must be in \[1, inf\]; got 0"):
+        layers.drop_block(jnp.ones((3, 3, 1)), rate=0.5, block_size=0, key=KEY)
+    with pytest.raises(ValueError, match="drop_block: x must have at least 3 axes"):
+        layers.drop_block(jnp.ones((3, 3)), rate=0.5, key=KEY)
+
+
+def test_zoneout_in_a_scan_skips_the_steps_of_some_units():
+    """Rate 1 keeps the first carry for ever, rate 0 is the cell; ½ is in between."""
+
+    def steps(rate, keys):
+        cell = lambda h, k: (layers.zoneout(h, h + 1, rate=rate, key=k), None)  # noqa: E731
+        return jax.lax.scan(cell, jnp.zeros(400), keys)[0]
+
+    rates = np.array([0, 0.5, 1], np.float32)
+    over = jax.vmap(steps, in_axes=(0, None))
+    none, half, all_ = run(over, rates, jax.random.split(KEY, 20))
+    assert (none == 20).all() and (all_ == 0).all()
+    assert abs(half.mean() - 10) < 5 * np.sqrt(20 * 0.25 / 400) and half.std() > 1
+
+
+def test_zoneout_gives_each_leaf_its_own_mask():
+    """The h and c of an LSTM are not skipped together; one structure is asked."""
+    carry = layers.LSTMCarry(jnp.zeros(99), jnp.zeros(99))
+    new = jax.tree.map(jnp.ones_like, carry)
+    h, c = layers.zoneout(carry, new, rate=0.5, key=KEY)
+    assert 10 < int((h != c).sum()) < 90
+    with pytest.raises(ValueError, match="must be trees of one structure"):
+        layers.zoneout(carry, new.h, rate=0.5, key=KEY)
+    with pytest.raises(ValueError, match="previous and carry must have the same shape"):
+        layers.zoneout(carry.h, carry.c[1:], rate=0.5, key=KEY)
+
+
+def test_zoneout_inference_is_the_mean_of_zoneout():
+    """Over 4096 keys, 5 σ; and its own rate is judged."""
+    a, b = jnp.zeros(4), jnp.arange(4.0)
+    many = jax.vmap(lambda k: layers.zoneout(a, b, rate=0.25, key=k))
+    seen = run(many, jax.random.split(KEY, 4096)).mean(0)
+    mean = layers.zoneout_inference(a, b, rate=0.25)
+    assert (abs(seen - mean) <= 5 * b * np.sqrt(0.1875 / 4096)).all()
+    with pytest.raises(
+        ValueError, match=r"zoneout_inference: rate must be in \[0, 1\]"
+    ):
+        layers.zoneout_inference(a, b, rate=25)
+
+
+@pytest.mark.parametrize(
+    ("rate", "kept"), [(0, 6), (0.1, 5), (0.5, 3), (0.9, 1), (1.0, 1)]
+)
+def test_patch_dropout_keeps_so_many_tokens(rate, kept):
+    """(1 − rate)·n rounded, but one at least, besides the prefix."""
+    x = jnp.zeros((3, 8, 2))
+    f = partial(layers.patch_dropout, rate=rate, key=KEY, prefix=2)
+    assert jax.eval_shape(f, x).shape == (3, 2 + kept, 2)
+    assert jax.eval_shape(f, x[:, :2]).shape == (3, 2, 2)
+
+
+def test_patch_dropout_sends_the_gradient_to_what_it_kept():
+    """Each example keeps other tokens; the rest have the gradient 0."""
+    x = np.arange(40, dtype=np.float32).reshape(5, 8, 1)
+    f = lambda v: layers.patch_dropout(v, rate=0.5, key=KEY)  # noqa: E731
+    y, slope = run(lambda v: (f(v), jax.grad(lambda u: f(u).sum())(v)), x)
+    assert (np.sort(y, axis=1) == y).all()
+    assert (
+        slope[..., 0] == [np.isin(*r) for r in zip(x[..., 0], y, strict=True)]
+    ).all()
+    assert len(np.unique(slope, axis=0)) > 1
+
+
+def test_patch_dropout_takes_a_prefix_within_the_tokens():
+    """And a sequence."""
+    with pytest.raises(ValueError, match=r"prefix must be in \[0, 4\]; got 5"):
+        layers.patch_dropout(jnp.ones((4, 2)), rate=0.5, key=KEY, prefix=5)
+    with pytest.raises(ValueError, match="x must have at least 2 axes"):
+        layers.patch_dropout(jnp.ones(4), rate=0.5, key=KEY)

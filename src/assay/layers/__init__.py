@@ -22,6 +22,7 @@ from assay.layers._conv_transpose import conv_transpose as conv_transpose
 from assay.layers._dense import dense as dense
 from assay.layers._dense import flatten as flatten
 from assay.layers._dense import residual as residual
+from assay.layers._drop_block import drop_block as drop_block
 from assay.layers._dropout import drop_connect as drop_connect
 from assay.layers._dropout import drop_path as drop_path
 from assay.layers._dropout import dropout as dropout
@@ -43,6 +44,7 @@ from assay.layers._neurons import mcculloch_pitts_theta as mcculloch_pitts_theta
 from assay.layers._neurons import neuron as neuron
 from assay.layers._neurons import perceptron as perceptron
 from assay.layers._neurons import perceptron_rule as perceptron_rule
+from assay.layers._patch_dropout import patch_dropout as patch_dropout
 from assay.layers._pooling import avg_pool as avg_pool
 from assay.layers._pooling import global_avg_pool as global_avg_pool
 from assay.layers._pooling import global_max_pool as global_max_pool
@@ -61,3 +63,5 @@ from assay.layers._recurrent import rnn_cell as rnn_cell
 from assay.layers._recurrent import zero_carry as zero_carry
 from assay.layers._statistics import Moments as Moments
 from assay.layers._statistics import moments as moments
+from assay.layers._zoneout import zoneout as zoneout
+from assay.layers._zoneout import zoneout_inference as zoneout_inference

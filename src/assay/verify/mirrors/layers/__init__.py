@@ -14,13 +14,17 @@ from assay.verify.mirrors.layers._dense import dense as dense
 from assay.verify.mirrors.layers._dense import flatten as flatten
 from assay.verify.mirrors.layers._dense import residual as residual
 from assay.verify.mirrors.layers._dropout import alpha_dropout as alpha_dropout
+from assay.verify.mirrors.layers._dropout import drop_block as drop_block
 from assay.verify.mirrors.layers._dropout import drop_connect as drop_connect
 from assay.verify.mirrors.layers._dropout import drop_path as drop_path
 from assay.verify.mirrors.layers._dropout import dropout as dropout
 from assay.verify.mirrors.layers._dropout import (
     feature_alpha_dropout as feature_alpha_dropout,
 )
+from assay.verify.mirrors.layers._dropout import patch_dropout as patch_dropout
 from assay.verify.mirrors.layers._dropout import spatial_dropout as spatial_dropout
+from assay.verify.mirrors.layers._dropout import zoneout as zoneout
+from assay.verify.mirrors.layers._dropout import zoneout_inference as zoneout_inference
 from assay.verify.mirrors.layers._embedding import embedding as embedding
 from assay.verify.mirrors.layers._neurons import adaline as adaline
 from assay.verify.mirrors.layers._neurons import lms_step as lms_step
