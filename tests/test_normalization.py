@@ -326,3 +326,54 @@ def test_norms_name_what_is_wrong():
         layers.update_batch_stats(stats, layers.moments(x), variance="torch")
     with pytest.raises(TypeError, match="moments: x must be floating point"):
         layers.moments(jnp.zeros((2, 3), jnp.int32))
+
+
+@pytest.mark.parametrize("size", [1, 4, 5])
+def test_local_response_norm_is_torchs(size):
+    """Value and gradients; an even window reaches further before than after."""
+    torch = pytest.importorskip("torch", reason="the second reference is torch")
+    theirs = torch.nn.functional.local_response_norm
+    how = {"size": size, "alpha": 0.5, "beta": 0.8, "k": 1.5}
+    same(
+        *torch_and_ours(
+            lambda x: layers.local_response_norm(x, **how),
+            lambda x: theirs(x.permute(0, 2, 1), **how),
+            *draws((2, 3, 7)),
+        )
+    )
+
+
+def test_local_response_norm_of_huge_and_zero_rows():
+    """Squares would overflow; k = 0 would divide 0 by 0."""
+    x = jnp.array([[1e25, -3e25, 2e25], [0.0, 0.0, 0.0]])
+
+    def total(x):
+        y = layers.local_response_norm(x, size=3, k=0.0, beta=0.5)
+        return jnp.sum(jnp.sin(y)), y
+
+    slope, y = jax.jit(jax.grad(total, has_aux=True))(x)
+    sums = np.array([10, 14, 13]) * 1e-4 / 3
+    np.testing.assert_allclose(y[0], np.array([1, -3, 2]) / np.sqrt(sums), rtol=1e-5)
+    assert (y[1] == 0).all() and jnp.isfinite(slope).all()
+
+
+def test_adaptive_layer_norm_begins_as_layer_norm():
+    """Zero scale and bias change nothing, whatever axes stand between."""
+    x = np.float32(np.random.default_rng(0).standard_normal((2, 3, 4, 5)))
+    zero = jnp.zeros((2, 5))
+    y = layers.adaptive_layer_norm(x, zero, zero)
+    np.testing.assert_allclose(y, layers.layer_norm(x, None, None), rtol=1e-6)
+
+
+def test_conditions_name_what_is_wrong():
+    """They must have the first axes of x and its channels."""
+    x, good = jnp.zeros((2, 3, 5)), jnp.zeros((2, 5))
+    for bad in (jnp.zeros((3, 5)), jnp.zeros((2, 3)), jnp.zeros((1, 2, 3, 5))):
+        with pytest.raises(ValueError, match="film: bias must have the batch axes"):
+            layers.film(x, good, bad)
+        with pytest.raises(ValueError, match="adaptive_layer_norm: scale must have"):
+            layers.adaptive_layer_norm(x, bad, good)
+    with pytest.raises(ValueError, match="size must be a positive integer; got 0"):
+        layers.local_response_norm(x, size=0)
+    with pytest.raises(ValueError, match=r"alpha must be in \[0, inf\]; got -1"):
+        layers.local_response_norm(x, alpha=-1)

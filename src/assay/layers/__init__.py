@@ -11,6 +11,8 @@ from assay.layers._batch_norm import batch_norm as batch_norm
 from assay.layers._batch_norm import batch_norm_inference as batch_norm_inference
 from assay.layers._batch_norm import batch_norm_moments as batch_norm_moments
 from assay.layers._batch_norm import update_batch_stats as update_batch_stats
+from assay.layers._conditional_norm import adaptive_layer_norm as adaptive_layer_norm
+from assay.layers._conditional_norm import film as film
 from assay.layers._conv import conv as conv
 from assay.layers._conv import depthwise_conv as depthwise_conv
 from assay.layers._conv import fft_conv as fft_conv
@@ -61,7 +63,11 @@ from assay.layers._recurrent import lstm_cell as lstm_cell
 from assay.layers._recurrent import recurrent as recurrent
 from assay.layers._recurrent import rnn_cell as rnn_cell
 from assay.layers._recurrent import zero_carry as zero_carry
+from assay.layers._response_norm import local_response_norm as local_response_norm
 from assay.layers._statistics import Moments as Moments
 from assay.layers._statistics import moments as moments
+from assay.layers._weight_norm import spectral_norm as spectral_norm
+from assay.layers._weight_norm import weight_norm as weight_norm
+from assay.layers._weight_norm import weight_standardize as weight_standardize
 from assay.layers._zoneout import zoneout as zoneout
 from assay.layers._zoneout import zoneout_inference as zoneout_inference

@@ -1,5 +1,9 @@
 """References for the layers: loops in NumPy, one private file a kind."""
 
+from assay.verify.mirrors.layers._conditional_norm import (
+    adaptive_layer_norm as adaptive_layer_norm,
+)
+from assay.verify.mirrors.layers._conditional_norm import film as film
 from assay.verify.mirrors.layers._conv import conv as conv
 from assay.verify.mirrors.layers._conv import depthwise_conv as depthwise_conv
 from assay.verify.mirrors.layers._conv import fft_conv as fft_conv
@@ -47,6 +51,9 @@ from assay.verify.mirrors.layers._normalization import (
 from assay.verify.mirrors.layers._normalization import group_norm as group_norm
 from assay.verify.mirrors.layers._normalization import instance_norm as instance_norm
 from assay.verify.mirrors.layers._normalization import layer_norm as layer_norm
+from assay.verify.mirrors.layers._normalization import (
+    local_response_norm as local_response_norm,
+)
 from assay.verify.mirrors.layers._normalization import moments as moments
 from assay.verify.mirrors.layers._normalization import rms_norm as rms_norm
 from assay.verify.mirrors.layers._normalization import unit_norm as unit_norm
@@ -67,3 +74,8 @@ from assay.verify.mirrors.layers._recurrent import lstm_cell as lstm_cell
 from assay.verify.mirrors.layers._recurrent import recurrent as recurrent
 from assay.verify.mirrors.layers._recurrent import rnn_cell as rnn_cell
 from assay.verify.mirrors.layers._recurrent import zero_carry as zero_carry
+from assay.verify.mirrors.layers._weight_norm import spectral_norm as spectral_norm
+from assay.verify.mirrors.layers._weight_norm import weight_norm as weight_norm
+from assay.verify.mirrors.layers._weight_norm import (
+    weight_standardize as weight_standardize,
+)

@@ -212,3 +212,23 @@ def instance_norm(x, scale, bias, spatial=2, eps=1e-6):
             z = _standard(x[index][..., c], eps)[0]
             y[index][..., c] = z * scale[c] + bias[c]
     return y
+
+
+@given(x=(2, 5, 7))
+@given(
+    x=(3, 4),
+    size=static(2),
+    alpha=static(0.5),
+    beta=static(1.25),
+    k=static(2.0),
+)
+@given(x=Draw(_rows, differentiable=False), size=static(3), alpha=static(0.5))
+@given(x=(3, 4), size=static(9), alpha=positive(), beta=positive(), k=positive())
+def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=1.0):
+    x = np.asarray(x, np.longdouble)
+    y = np.zeros(x.shape, np.longdouble)
+    for c in range(x.shape[-1]):
+        low, high = max(0, c - size // 2), c + (size - 1) // 2 + 1
+        power = k + alpha / size * (x[..., low:high] ** 2).sum(-1)
+        y[..., c] = x[..., c] / power**beta
+    return y.astype(float)
