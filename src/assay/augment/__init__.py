@@ -13,11 +13,16 @@ from assay.augment._blend import grayscale as grayscale
 from assay.augment._erase import cutout as cutout
 from assay.augment._erase import random_erasing as random_erasing
 from assay.augment._hue import adjust_hue as adjust_hue
+from assay.augment._jitter import color_jitter as color_jitter
+from assay.augment._jitter import random_apply as random_apply
 from assay.augment._levels import auto_contrast as auto_contrast
 from assay.augment._levels import equalize as equalize
 from assay.augment._levels import invert as invert
 from assay.augment._levels import posterize as posterize
 from assay.augment._levels import solarize as solarize
+from assay.augment._mix import cutmix as cutmix
+from assay.augment._mix import mixup as mixup
 from assay.augment._moves import random_crop as random_crop
 from assay.augment._moves import random_flip as random_flip
 from assay.augment._moves import random_shift as random_shift
+from assay.augment._resized import random_resized_crop as random_resized_crop

@@ -8,4 +8,7 @@ Every file is read whole: a name without underscore in it is a mirror.
 # ruff: noqa: F403
 from assay.verify.mirrors.augment._colours import *
 from assay.verify.mirrors.augment._erase import *
+from assay.verify.mirrors.augment._jitter import *
+from assay.verify.mirrors.augment._mix import *
 from assay.verify.mirrors.augment._moves import *
+from assay.verify.mirrors.augment._resized import *
