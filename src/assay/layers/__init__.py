@@ -13,6 +13,8 @@ from assay.layers._batch_norm import batch_norm_moments as batch_norm_moments
 from assay.layers._batch_norm import update_batch_stats as update_batch_stats
 from assay.layers._conditional_norm import adaptive_layer_norm as adaptive_layer_norm
 from assay.layers._conditional_norm import film as film
+from assay.layers._constraints import max_norm as max_norm
+from assay.layers._constraints import min_max_norm as min_max_norm
 from assay.layers._conv import conv as conv
 from assay.layers._conv import depthwise_conv as depthwise_conv
 from assay.layers._conv import fft_conv as fft_conv

@@ -4,6 +4,8 @@ from assay.verify.mirrors.layers._conditional_norm import (
     adaptive_layer_norm as adaptive_layer_norm,
 )
 from assay.verify.mirrors.layers._conditional_norm import film as film
+from assay.verify.mirrors.layers._constraints import max_norm as max_norm
+from assay.verify.mirrors.layers._constraints import min_max_norm as min_max_norm
 from assay.verify.mirrors.layers._conv import conv as conv
 from assay.verify.mirrors.layers._conv import depthwise_conv as depthwise_conv
 from assay.verify.mirrors.layers._conv import fft_conv as fft_conv
