@@ -8,3 +8,11 @@ torch's: x (along the last spatial axis) first, −1 … 1 from edge to edge.
 from assay.images._grid import affine_grid as affine_grid
 from assay.images._grid import grid_sample as grid_sample
 from assay.images._interpolate import interpolate as interpolate
+from assay.images._pad import center_crop as center_crop
+from assay.images._pad import crop as crop
+from assay.images._pad import pad as pad
+from assay.images._patches import fold as fold
+from assay.images._patches import unfold as unfold
+from assay.images._rearrange import channel_shuffle as channel_shuffle
+from assay.images._rearrange import pixel_shuffle as pixel_shuffle
+from assay.images._rearrange import pixel_unshuffle as pixel_unshuffle

@@ -3,3 +3,11 @@
 from assay.verify.mirrors.images._grid import affine_grid as affine_grid
 from assay.verify.mirrors.images._grid import grid_sample as grid_sample
 from assay.verify.mirrors.images._interpolate import interpolate as interpolate
+from assay.verify.mirrors.images._pad import center_crop as center_crop
+from assay.verify.mirrors.images._pad import crop as crop
+from assay.verify.mirrors.images._pad import pad as pad
+from assay.verify.mirrors.images._patches import fold as fold
+from assay.verify.mirrors.images._patches import unfold as unfold
+from assay.verify.mirrors.images._rearrange import channel_shuffle as channel_shuffle
+from assay.verify.mirrors.images._rearrange import pixel_shuffle as pixel_shuffle
+from assay.verify.mirrors.images._rearrange import pixel_unshuffle as pixel_unshuffle
