@@ -153,8 +153,8 @@ def test_a_constant_product_gives_0_in_one_program(value):
 def test_masked_entries_do_not_count():
     """As the batch without them, in value and gradient, even if they are no numbers."""
     x = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(np.float32)
-    x[1, 2:], x[2, 3] = np.nan, np.inf
-    mask = np.isfinite(x[..., 0])
+    x[1, 2:], x[2, 3], x[0, 0] = np.nan, np.inf, 3e38
+    mask = np.abs(x[..., 0]) < 1e38
 
     def total(v, mask):
         y, _ = layers.batch_norm_moments(v, None, None, mask=mask)
@@ -163,7 +163,7 @@ def test_masked_entries_do_not_count():
     both = jax.jit(lambda *cases: [jax.grad(total, has_aux=True)(*c) for c in cases])
     (slope, y), (expected_slope, expected) = both((x, mask), (x[mask], None))
     y, slope = np.asarray(y), np.asarray(slope)
-    np.testing.assert_allclose(y[mask], expected, rtol=1e-5)
+    np.testing.assert_allclose(y[mask], expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(slope[mask], expected_slope, rtol=1e-4, atol=1e-6)
     assert (slope[~mask] == 0).all() and (y[~mask] == 0).all()
 
@@ -175,6 +175,7 @@ def test_a_mask_of_nothing_leaves_the_statistics():
     y, batch = layers.batch_norm_moments(x, jnp.ones(3), jnp.ones(3), mask=mask)
     new = layers.update_batch_stats(stats, batch)
     assert (y == 0).all() and (new.mean == 2).all() and (new.var == 4).all()
+    assert batch.mean.tolist() == batch.var.tolist() == batch.count.tolist() == [0] * 3
 
 
 def test_devices_of_one_name_are_one_batch():
@@ -237,6 +238,44 @@ def test_running_statistics_recover_from_a_bad_batch(bad):
     assert new.mean[0] == 2 and new.var[0] == 4
     np.testing.assert_allclose(new.mean[1], 2, rtol=1e-6)
     np.testing.assert_allclose(new.var[1], 0.99 * 4 + 0.01 * 1, rtol=1e-6)
+
+
+def test_merged_moments_are_those_of_the_whole():
+    """Parts of unlike sizes and means, an empty one too, in any order; by a scan."""
+    rng = np.random.default_rng(0)
+    x = np.float32(1e3 + np.arange(4.0)[:, None, None] + rng.random((4, 6, 3)))
+    mask = np.arange(6) < np.array([0, 6, 1, 4])[:, None]
+    mask = np.broadcast_to(mask[..., None], x.shape)
+
+    @jax.jit
+    def f(x, mask):
+        whole = layers.moments(x, axis=(0, 1), mask=mask)
+        none = jax.tree.map(jnp.zeros_like, whole)
+
+        def step(seen, part):
+            found = layers.moments(part[0], axis=0, mask=part[1])
+            return layers.merge_moments(seen, found), None
+
+        there, back = (
+            jax.lax.scan(step, none, (x, mask), reverse=r)[0] for r in (False, True)
+        )
+        return whole, there, back
+
+    whole, *both = f(x, mask)
+    for found in both:
+        assert (found.count == 11).all()
+        np.testing.assert_allclose(found.mean, whole.mean, rtol=1e-6)
+        np.testing.assert_allclose(found.var, whole.var, rtol=1e-3)
+
+
+def test_merged_moments_of_huge_counts_are_finite():
+    """2e9 twice is more than int32 holds: the count stops there, the mean is right."""
+    a = layers.Moments(jnp.zeros(1), jnp.ones(1), jnp.full(1, 2 * 10**9))
+    b = a._replace(mean=jnp.full(1, 2.0))
+    found = jax.jit(layers.merge_moments)(a, b)
+    np.testing.assert_allclose(found.mean, 1, rtol=1e-6)
+    np.testing.assert_allclose(found.var, 2, rtol=1e-6)
+    assert found.count == 2**31 - 1
 
 
 def test_poisoned_running_statistics_take_the_batchs():

@@ -67,6 +67,7 @@ from assay.layers._recurrent import rnn_cell as rnn_cell
 from assay.layers._recurrent import zero_carry as zero_carry
 from assay.layers._response_norm import local_response_norm as local_response_norm
 from assay.layers._statistics import Moments as Moments
+from assay.layers._statistics import merge_moments as merge_moments
 from assay.layers._statistics import moments as moments
 from assay.layers._weight_norm import spectral_norm as spectral_norm
 from assay.layers._weight_norm import weight_norm as weight_norm

@@ -84,6 +84,31 @@ def moments(
     return in_dtype(jax.tree.map(lambda m: jnp.squeeze(m, over.axes), found), x.dtype)
 
 
+def merge_moments(a: Moments, b: Moments) -> Moments:
+    """The moments of both together: (nₐ·meanₐ + n_b·mean_b) / (nₐ + n_b), and var.
+
+    Begin with zeros, and scan: so the statistics of all the data are found, to make
+    `batch_norm_inference` standardize inputs, or to calibrate batch norm anew after
+    training. The count stops at 2³¹ − 1, the weights of the means do not.
+
+    >>> a, b = moments(jnp.array([1.0, 3.0])), moments(jnp.array([5.0]))
+    >>> print(*merge_moments(a, b))
+    3.0 2.666... 3
+
+    Chan et al. 1983, doi:10.1080/00031305.1983.10483115.
+    """
+    _check.same_shape("merge_moments", **{"a.mean": a.mean, "b.mean": b.mean})
+    dtype = jnp.result_type(a.mean)
+    m, v, p, w = (jnp.asarray(z, wide(dtype)) for z in (a.mean, a.var, b.mean, b.var))
+    own, other = (jnp.asarray(c).astype(m.dtype) for c in (a.count, b.count))
+    share = other / jnp.maximum(own + other, 1)
+    far = p - m
+    var = (1 - share) * v + share * w + (1 - share) * share * jnp.square(far)
+    room = jnp.iinfo(jnp.int32).max - jnp.asarray(a.count)
+    count = jnp.asarray(a.count) + jnp.minimum(jnp.asarray(b.count), room)
+    return in_dtype(Moments(m + share * far, var, count), dtype)
+
+
 def in_dtype(found: Moments, dtype: Any) -> Moments:
     """Mean and variance rounded to `dtype`."""
     return Moments(found.mean.astype(dtype), found.var.astype(dtype), found.count)

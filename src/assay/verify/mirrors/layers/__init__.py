@@ -56,6 +56,9 @@ from assay.verify.mirrors.layers._normalization import layer_norm as layer_norm
 from assay.verify.mirrors.layers._normalization import (
     local_response_norm as local_response_norm,
 )
+from assay.verify.mirrors.layers._normalization import (
+    merge_moments as merge_moments,
+)
 from assay.verify.mirrors.layers._normalization import moments as moments
 from assay.verify.mirrors.layers._normalization import rms_norm as rms_norm
 from assay.verify.mirrors.layers._normalization import unit_norm as unit_norm

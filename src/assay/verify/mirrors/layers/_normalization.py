@@ -7,6 +7,7 @@ from assay.verify.mirrors._given import (
     Draw,
     booleans,
     given,
+    mark,
     normal,
     positive,
     static,
@@ -152,6 +153,22 @@ def moments(x, axis=-1, mask=None):
     shape = np.delete(np.array(x.shape), axes)
     mean, var, count = (np.array(c).reshape(shape) for c in zip(*rows, strict=True))
     return Moments(mean.astype(float), var.astype(float), count)
+
+
+def _two_parts(rng: np.random.Generator) -> Moments:
+    """Features of two parts: both, the first, the second and none have entries."""
+    return _batch(rng)._replace(count=np.array([4, 2, 0, 0]))
+
+
+@mark(gradient=False, why="counts are integers")
+@given(a=BATCH, b=Draw(_two_parts, differentiable=False))
+def merge_moments(a, b):
+    mean, var, count = a.mean.copy(), a.var.copy(), a.count + b.count
+    for c in np.flatnonzero(count):
+        parts = [(m[c], v[c], n[c]) for m, v, n in (a, b)]
+        mean[c] = sum(n * m for m, _, n in parts) / count[c]
+        var[c] = sum(n * (v + (m - mean[c]) ** 2) for m, v, n in parts) / count[c]
+    return Moments(mean, var, count)
 
 
 @given(x=(2, 5, 3), scale=(3,))
