@@ -120,8 +120,10 @@ from assay.losses._overlap import (
     multiclass_generalized_dice_loss as multiclass_generalized_dice_loss,
 )
 from assay.losses._overlap import tversky_loss as tversky_loss
+from assay.losses._penalties import elastic_net_penalty as elastic_net_penalty
 from assay.losses._penalties import l1_penalty as l1_penalty
 from assay.losses._penalties import l2_penalty as l2_penalty
+from assay.losses._penalties import orthogonal_penalty as orthogonal_penalty
 from assay.losses._preference import dpo_loss as dpo_loss
 from assay.losses._preference import ppo_clip_loss as ppo_clip_loss
 from assay.losses._ranking import approx_ndcg_loss as approx_ndcg_loss

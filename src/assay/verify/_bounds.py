@@ -203,6 +203,8 @@ LOSSES: dict[str, Bound] = {
     "perceptron_loss": Bound(0, 0),
     "l1_penalty": Bound(8),
     "l2_penalty": Bound(8),
+    "elastic_net_penalty": Bound(8),
+    "orthogonal_penalty": Bound(8, of="Σ (|W|ᵀ|W| + I)²"),
     "ssim": Bound(4, of="1"),
     "ssim_loss": Bound(4),
     "psnr": Bound(4, of="max(|result|, 10)"),

@@ -1,5 +1,6 @@
 """Losses by Optax, and by NumPy in extended precision where Optax cancels."""
 
+import jax
 import numpy as np
 import optax
 from scipy import special
@@ -202,3 +203,29 @@ def l1_penalty(params, matching=".*"):
 @given(params=two_layers, matching=static("kernel"))
 def l2_penalty(params, matching=".*"):
     return sum((w**2).sum() for w in _kernels(params, matching))
+
+
+@given(params=two_layers, l1=static(0.3), l2=static(2.0))
+@given(params=two_layers, l2=static(0.0), matching=static("kernel"))
+def elastic_net_penalty(params, l1=0.01, l2=0.01, matching=".*"):
+    size, squares = l1_penalty(params, matching), l2_penalty(params, matching)
+    return l1 * size + l2 * squares
+
+
+def _kernels_of_both_kinds(rng):
+    return {"conv": rng.normal(size=(3, 2, 4)), "dense": rng.normal(size=(3, 5))}
+
+
+@given(params=two_layers)
+@given(params=tree(_kernels_of_both_kinds))
+@given(params=tree(_kernels_of_both_kinds), matching=static("conv"))
+def orthogonal_penalty(params, matching=".*"):
+    total = 0.0
+    for path, leaf in jax.tree_util.tree_flatten_with_path(params)[0]:
+        w = np.asarray(leaf, np.longdouble)
+        if w.ndim < 2 or (matching == "conv" and "conv" not in str(path)):
+            continue
+        w = w.reshape(-1, w.shape[-1])
+        for i, j in np.ndindex(w.shape[1], w.shape[1]):
+            total += (np.dot(w[:, i], w[:, j]) - (i == j)) ** 2
+    return np.float64(total)
