@@ -25,4 +25,10 @@ from assay.augment._mix import mixup as mixup
 from assay.augment._moves import random_crop as random_crop
 from assay.augment._moves import random_flip as random_flip
 from assay.augment._moves import random_shift as random_shift
+from assay.augment._random_affine import random_affine as random_affine
+from assay.augment._random_affine import random_rotation as random_rotation
+from assay.augment._random_affine import random_shear as random_shear
+from assay.augment._random_affine import random_translation as random_translation
+from assay.augment._random_affine import random_zoom as random_zoom
 from assay.augment._resized import random_resized_crop as random_resized_crop
+from assay.augment._warp import warp_affine as warp_affine

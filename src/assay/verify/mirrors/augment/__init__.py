@@ -12,3 +12,4 @@ from assay.verify.mirrors.augment._jitter import *
 from assay.verify.mirrors.augment._mix import *
 from assay.verify.mirrors.augment._moves import *
 from assay.verify.mirrors.augment._resized import *
+from assay.verify.mirrors.augment._warp import *
