@@ -5,6 +5,11 @@ one image (h, w, c), a batch (n, h, w, c), a volume (d, h, w, c). Coordinates ar
 torch's: x (along the last spatial axis) first, −1 … 1 from edge to edge.
 """
 
+from assay.images._colours import hsv_to_rgb as hsv_to_rgb
+from assay.images._colours import rgb_to_grayscale as rgb_to_grayscale
+from assay.images._colours import rgb_to_hsv as rgb_to_hsv
+from assay.images._filters import gaussian_blur as gaussian_blur
+from assay.images._filters import sobel_edges as sobel_edges
 from assay.images._grid import affine_grid as affine_grid
 from assay.images._grid import grid_sample as grid_sample
 from assay.images._interpolate import interpolate as interpolate
