@@ -25,6 +25,7 @@ from assay.augment._mix import mixup as mixup
 from assay.augment._moves import random_crop as random_crop
 from assay.augment._moves import random_flip as random_flip
 from assay.augment._moves import random_shift as random_shift
+from assay.augment._rand_augment import rand_augment as rand_augment
 from assay.augment._random_affine import random_affine as random_affine
 from assay.augment._random_affine import random_rotation as random_rotation
 from assay.augment._random_affine import random_shear as random_shear

@@ -11,5 +11,6 @@ from assay.verify.mirrors.augment._erase import *
 from assay.verify.mirrors.augment._jitter import *
 from assay.verify.mirrors.augment._mix import *
 from assay.verify.mirrors.augment._moves import *
+from assay.verify.mirrors.augment._rand_augment import *
 from assay.verify.mirrors.augment._resized import *
 from assay.verify.mirrors.augment._warp import *
