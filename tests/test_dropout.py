@@ -110,6 +110,26 @@ def test_a_percentage_is_refused(name):
         f(jnp.ones(shape, int), rate=0.5, key=KEY)
 
 
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        *[("dropout", 12), ("locked", 3), ("drop_connect", 12), ("alpha_dropout", 12)],
+        *[("spatial_dropout", 8), ("drop_path", 4), ("feature_alpha_dropout", 8)],
+        *[("drop_block", 120), ("zoneout", 12)],
+    ],
+)
+def test_a_reverse_pass_holds_the_mask_alone(name, held):
+    """A byte for each thing that is dropped as one, and a few numbers."""
+
+    def skipped(x, *, rate, key):
+        return layers.zoneout(x, 2 * x, rate=rate, key=key)
+
+    f, shape = FAMILY.get(name, (skipped, (4, 3)))
+    g = jax.jit(lambda x, k: f(x, rate=0.5, key=k))
+    leaves = jax.tree.leaves(jax.vjp(lambda x: g(x, KEY), jnp.ones(shape))[1])
+    assert held <= sum(leaf.nbytes for leaf in leaves) <= held + 8
+
+
 # Dropped together ---------------------------------------------------------------
 
 

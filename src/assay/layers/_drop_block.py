@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from assay import _check
+from assay.layers._dropout import pick
 from assay.layers._precision import wide
 from assay.typing import Array, Float, Key, Scalar
 
@@ -50,7 +51,7 @@ def drop_block(
     rate = jnp.asarray(rate, wide(x.dtype))
     factor = jnp.where(rate < 1, 1 / jnp.where(rate < 1, 1 - rate, 1), 0)
     y = (x.astype(factor.dtype) * jax.lax.stop_gradient(factor)).astype(x.dtype)
-    return jnp.where(dropped, jnp.zeros_like(y), y)
+    return pick(~dropped, y, jnp.zeros((), y.dtype))
 
 
 def _begins(shape: tuple, axes: range, rate: Scalar, key: Key, size: int) -> Array:

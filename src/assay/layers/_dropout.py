@@ -7,6 +7,8 @@ and a traced rate is taken as it is; its derivative is 0. What is dropped is 0 a
 the gradient 0, whatever it held.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
@@ -125,7 +127,16 @@ def _dropped(who: str, x: Array, rate: Scalar, key: Key, shape: tuple) -> Array:
     kept, dropped = keep(key, rate, shape)
     factor = _factor(dropped, wide(x.dtype))
     y = (x.astype(factor.dtype) * factor).astype(x.dtype)
-    return jnp.where(jnp.broadcast_to(kept, x.shape), y, jnp.zeros_like(y))
+    return pick(kept, y, jnp.zeros((), y.dtype))
+
+
+# What a reverse pass keeps would otherwise be five bytes an entry: the mask laid over x,
+# and the zeros of x's dtype that select's derivative has. Neither costs time to make.
+@partial(jax.checkpoint, prevent_cse=False)
+def pick(kept: Array, y: Array, other: Array) -> Array:
+    """y where kept, else other; both laid over y. Its reverse pass holds `kept`."""
+    kept, other = (jnp.broadcast_to(a, y.shape) for a in (kept, other))
+    return jnp.where(kept, y, other)
 
 
 def _batch_of(who: str, x: Array, spatial: int) -> tuple[int, ...]:

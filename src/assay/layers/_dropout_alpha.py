@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from assay import _check
-from assay.layers._dropout import STEPS, keep, one_a_channel
+from assay.layers._dropout import STEPS, keep, one_a_channel, pick
 from assay.layers._precision import wide
 from assay.typing import Array, DType, Float, Key, Scalar
 
@@ -53,8 +53,7 @@ def _dropped(who: str, x: Array, rate: Scalar, key: Key, shape: tuple) -> Array:
     kept, dropped = keep(key, rate, shape)
     a, shift, low = _constants(dropped, wide(x.dtype))
     y = (a * (x.astype(a.dtype) + shift)).astype(x.dtype)
-    kept = jnp.broadcast_to(kept, x.shape)
-    return jnp.where(kept, y, low.astype(x.dtype))
+    return pick(kept, y, low.astype(x.dtype))
 
 
 def _constants(dropped: Array, dtype: DType) -> tuple[Array, Array, Array]:

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from assay import _check
+from assay.layers._dropout import pick
 from assay.layers._precision import wide
 from assay.typing import Array, Float, Key, Scalar
 
@@ -29,7 +30,7 @@ def gaussian_dropout(
     p = jnp.asarray(rate, wide(x.dtype))
     deviation = jnp.sqrt(p / jnp.where(p < 1, 1 - p, 1))
     y = (x.astype(p.dtype) * (1 + deviation * _normal(key, x))).astype(x.dtype)
-    return jnp.where(p < 1, y, jnp.zeros_like(y))
+    return pick(p < 1, y, jnp.zeros((), y.dtype))
 
 
 def gaussian_noise(

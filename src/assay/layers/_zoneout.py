@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from assay import _check
-from assay.layers._dropout import keep
+from assay.layers._dropout import keep, pick
 from assay.layers._precision import wide
 from assay.typing import Array, Key, PyTree, Scalar
 
@@ -27,7 +27,7 @@ def zoneout(previous: PyTree, carry: PyTree, *, rate: Scalar, key: Key) -> PyTre
     keys = jax.random.split(key, len(old))
 
     def leaf(k, a, b):
-        return jnp.where(keep(k, rate, b.shape)[0], b, a)
+        return pick(keep(k, rate, b.shape)[0], b, a)
 
     return jax.tree.unflatten(jax.tree.structure(carry), map(leaf, keys, old, new))
 
