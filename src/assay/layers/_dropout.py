@@ -130,8 +130,8 @@ def _dropped(who: str, x: Array, rate: Scalar, key: Key, shape: tuple) -> Array:
     return pick(kept, y, jnp.zeros((), y.dtype))
 
 
-# What a reverse pass keeps would otherwise be five bytes an entry: the mask laid over x,
-# and the zeros of x's dtype that select's derivative has. Neither costs time to make.
+# Otherwise a reverse pass holds five bytes an entry: the mask laid over x, and the
+# zeros of x's dtype that select's derivative has. Neither costs time to make anew.
 @partial(jax.checkpoint, prevent_cse=False)
 def pick(kept: Array, y: Array, other: Array) -> Array:
     """y where kept, else other; both laid over y. Its reverse pass holds `kept`."""
