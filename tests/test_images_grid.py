@@ -132,6 +132,18 @@ def test_an_infinite_pixel_does_not_reach_what_lies_outside():
     assert images.grid_sample(x, outside).item() == 0.0
 
 
+@pytest.mark.parametrize("mode", ["linear", "cubic"])
+def test_nothing_moves_at_the_border(mode):
+    """On the last pixel's centre and beyond it, as in torch, the slope is 0."""
+    x = jnp.asarray(drawn(5, 1), jnp.float32)
+    how = dict(mode=mode, padding_mode="border", align_corners=True)
+    grid = jnp.array([[-3.0], [-1.0], [1.0], [4.0]])
+    if mode == "cubic":  # whose slope is continuous
+        grid = jnp.array([[-3.0], [-2.1], [2.1], [4.0]])
+    slope = jax.jit(jax.grad(lambda g: images.grid_sample(x, g, **how).sum()))(grid)
+    np.testing.assert_allclose(slope, 0, atol=1e-6)
+
+
 def test_reflections_far_away_keep_their_side():
     """A million periods out the fold is where it is nearby."""
     x = jnp.arange(4.0).reshape(4, 1)

@@ -147,8 +147,7 @@ class _Axis(NamedTuple):
         if not span:
             return jnp.zeros_like(u)
         r = u - low
-        # The remainder of a whole period is exact; torch's count of the flips is
-        # rounded, which at an edge takes the wrong side.
+        # A remainder is exact, however far u is; a count of the flips is rounded.
         r = lax.rem(jnp.where(r < 0, -r, r), jnp.full_like(r, 2 * span))
         return jnp.where(r > span, 2 * span - r, r) + low
 
