@@ -153,8 +153,8 @@ def test_a_constant_product_gives_0_in_one_program(value):
 def test_masked_entries_do_not_count():
     """As the batch without them, in value and gradient, even if they are no numbers."""
     x = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(np.float32)
-    x[1, 2:], x[2, 3], x[0, 0] = np.nan, np.inf, 3e38
-    mask = np.abs(x[..., 0]) < 1e38
+    x[1, 2:, 0], x[2, 3, 1:3], x[0, 0, 3:] = np.nan, np.inf, 3e38
+    mask = (np.abs(x) < 1e38).all(-1)
 
     def total(v, mask):
         y, _ = layers.batch_norm_moments(v, None, None, mask=mask)
@@ -416,3 +416,61 @@ def test_conditions_name_what_is_wrong():
         layers.local_response_norm(x, size=0)
     with pytest.raises(ValueError, match=r"alpha must be in \[0, inf\]; got -1"):
         layers.local_response_norm(x, alpha=-1)
+
+
+LAID = {
+    "layer": lambda x, s, b: layers.layer_norm(x, s, b, axis=(1, 3), eps=1e-3),
+    "batch": lambda x, s, b: layers.batch_norm_moments(x, s, b, eps=1e-3),
+    "group": lambda x, s, b: layers.group_norm(x, s, b, groups=2, eps=1e-3),
+    "instance": lambda x, s, b: layers.instance_norm(x, s, b, eps=1e-3),
+}
+
+
+def by_the_book(kind, x, scale, bias):
+    """The same in plain jnp, for JAX to differentiate."""
+    axes = {"layer": (1, 3), "batch": (0, 1, 2), "group": (1, 2, 4), "instance": (1, 2)}
+    laid = {"layer": (1, 4, 1, 6), "group": (1, 1, 1, 2, 3)}
+    z = x.reshape(2, 4, 5, 2, 3) if kind == "group" else x
+    mean = z.mean(axes[kind], keepdims=True)
+    var = z.var(axes[kind], keepdims=True)
+    y = (z - mean) / jnp.sqrt(var + 1e-3)
+    shape = laid.get(kind, (1, 1, 1, 6))
+    y = y if scale is None else y * scale.reshape(shape)
+    y = (y if bias is None else y + bias.reshape(shape)).reshape(x.shape)
+    return (y, mean.ravel(), var.ravel()) if kind == "batch" else y
+
+
+@pytest.mark.parametrize("kind", list(LAID))
+def test_the_reverse_pass_is_that_of_the_formula(kind):
+    """First and second derivatives in all arguments, each present or None."""
+    size = (4, 6) if kind == "layer" else (6,)
+    arrays = draws((2, 4, 5, 6), size, size)
+    tangent = jax.tree.map(np.cos, arrays)
+
+    def total(f, *args):
+        leaves = [y for y in jax.tree.leaves(f(*args)) if y.dtype == jnp.float64]
+        return sum(jnp.sum(jnp.sin(y)) for y in leaves)
+
+    def derivatives(f):
+        found = []
+        for keep in ((1, 1), (1, 0), (0, 1), (0, 0)):
+            some = [a if k else None for a, k in zip(arrays, (1, *keep), strict=True)]
+            g = jax.grad(lambda args: total(f, *args))
+            along = [t if k else None for t, k in zip(tangent, (1, *keep), strict=True)]
+            found.append(jax.jvp(g, (some,), (along,)))
+        return found
+
+    with jax.enable_x64(True):
+        book = lambda *a: by_the_book(kind, *a)  # noqa: E731
+        both = jax.jit(lambda: (derivatives(LAID[kind]), derivatives(book)))()
+    for a, b in zip(*map(jax.tree.leaves, both), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10)
+
+
+def test_a_batch_of_norms_asks_once_about_huge_rows():
+    """Under vmap there is one branch for all, not both for each; jit of it is right."""
+    x = np.float32(np.random.default_rng(0).standard_normal((3, 2, 7)))
+    x[1, 0] *= np.float32(1e25)
+    f = jax.vmap(jax.vmap(lambda x: layers.layer_norm(x, None, None)))
+    np.testing.assert_allclose(f(x), exactly_normal(x, -1, 1e-6), rtol=1e-5, atol=1e-6)
+    assert "cond[" in str(jax.make_jaxpr(f)(x))

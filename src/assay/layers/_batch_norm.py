@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from assay import _check
+from assay.layers._normalized import laid, normalized
 from assay.layers._precision import spread, wide
 from assay.layers._statistics import (
     AxisName,
@@ -160,9 +161,14 @@ def _batch_norm(
     """y, and the moments in at least float32, one number per feature."""
     _check.floating(who, x=x)
     x = jnp.asarray(x)
-    y, batch = standardized(x, over, eps)
-    y = affine(who, y, scale, bias).astype(x.dtype)
-    return y, Moments(*(m.reshape(x.shape[-1:]) for m in batch))
+    if over.mask is None and over.axis_name is None:
+        scale = laid(who, "scale", scale, x, (x.ndim - 1,))
+        bias = laid(who, "bias", bias, x, (x.ndim - 1,))
+        y, batch = normalized(x, scale, bias, over.axes, eps)
+    else:
+        y, batch = standardized(x, over, eps)
+        y = affine(who, y, scale, bias)
+    return y.astype(x.dtype), Moments(*(m.reshape(x.shape[-1:]) for m in batch))
 
 
 def _updated(

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from assay import _check
-from assay.layers._statistics import Over, affine, standardized
+from assay.layers._normalized import laid, normalized
 from assay.typing import Array, Float, Scalar
 
 
@@ -35,8 +35,12 @@ def group_norm(
         _check.fail("group_norm", must, groups)
     grouped = x.reshape(*x.shape[:-1], groups, c // groups)
     axes = (*range(x.ndim - spatial - 1, x.ndim - 1), x.ndim)
-    y, _ = standardized(grouped, Over(axes), eps)
-    return affine("group_norm", y.reshape(x.shape), scale, bias).astype(x.dtype)
+    scale, bias = (
+        None if v is None else v.reshape(*v.shape[:-1], groups, c // groups)
+        for v in _laid("group_norm", scale, bias, x)
+    )
+    y, _ = normalized(grouped, scale, bias, axes, eps)
+    return y.reshape(x.shape).astype(x.dtype)
 
 
 def instance_norm(
@@ -60,8 +64,16 @@ def instance_norm(
     """
     x = _checked("instance_norm", x, spatial)
     axes = tuple(range(x.ndim - spatial - 1, x.ndim - 1))
-    y, _ = standardized(x, Over(axes), eps)
-    return affine("instance_norm", y, scale, bias).astype(x.dtype)
+    y, _ = normalized(x, *_laid("instance_norm", scale, bias, x), axes, eps)
+    return y.astype(x.dtype)
+
+
+def _laid(
+    who: str, scale: Array | None, bias: Array | None, x: Array
+) -> tuple[Array | None, Array | None]:
+    channels = (x.ndim - 1,)
+    scale = laid(who, "scale", scale, x, channels)
+    return scale, laid(who, "bias", bias, x, channels)
 
 
 def _checked(who: str, x: Array, spatial: int) -> Array:

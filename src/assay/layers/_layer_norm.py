@@ -4,13 +4,13 @@ import jax.numpy as jnp
 
 from assay import _check
 from assay.activations import normalize
+from assay.layers._normalized import laid, normalized
 from assay.layers._statistics import (
     Over,
     affine,
     named_axes,
     one_over_root,
     scaled_down,
-    standardized,
 )
 from assay.typing import Array, Axis, Float, Scalar
 
@@ -36,8 +36,9 @@ def layer_norm(
     _check.floating("layer_norm", x=x)
     x = jnp.asarray(x)
     axes = named_axes("layer_norm", axis, x.ndim)
-    y, _ = standardized(x, Over(axes), eps)
-    return affine("layer_norm", y, scale, bias, axes).astype(x.dtype)
+    scale = laid("layer_norm", "scale", scale, x, axes)
+    bias = laid("layer_norm", "bias", bias, x, axes)
+    return normalized(x, scale, bias, axes, eps)[0].astype(x.dtype)
 
 
 def rms_norm(

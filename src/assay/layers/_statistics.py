@@ -130,25 +130,32 @@ def standardized(x: Array, over: Over, eps: Scalar) -> tuple[Array, Moments]:
     spread, so a large mean costs no digits, and a row of one value gives exactly 0.
     """
     z = over.kept(x.astype(wide(x.dtype)))  # masked out may be what is no number
-    unit = _unit(x, z, over)  # a power of two, so scaling by it is exact
+    unit = unit_of(x, z, over)  # a power of two, so scaling by it is exact
     z = z * unit
     count = over.count(z)
     known = isinstance(count, int)
     n = max(1, count) if known else jnp.maximum(count, 1).astype(z.dtype)
-    start = _one_of(z, over)
+    start = one_of(z, over)
     z = over.kept(z - start)
     rest = over.total(z) / n
     z = over.kept(z - rest)
     var = over.total(jnp.square(z)) / n
     counts = jnp.broadcast_to(jnp.asarray(count, jnp.int32), var.shape)
-    found = Moments((start + rest) / unit, var / unit / unit, counts)
+    up = 1 / unit  # not var / unit / unit, which XLA makes var / unit²: 0 / 0
+    found = Moments((start + rest) * up, var * up * up, counts)
     return z * one_over_root(var, eps), found
 
 
-def one_over_root(power: Array, eps: Scalar) -> Array:
-    """1 / √(power + eps), and 1 where that is 1 / 0."""
+def is_positive(eps: Scalar) -> bool:
+    """Whether eps is known to be more than 0."""
+    return isinstance(eps, (int, float)) and eps >= TINY
+
+
+def one_over_root(power: Array, eps: Scalar, *, positive: bool = False) -> Array:
+    """1 / √(power + eps), and 1 where that is 1 / 0; `positive`: eps is more than 0."""
+    positive = positive or is_positive(eps)
     power = power + jnp.asarray(eps, power.dtype)
-    if not (isinstance(eps, (int, float)) and eps >= TINY):  # a comparison costs time
+    if not positive:  # the comparison costs time
         power = jnp.where(power == 0, 1, power)
     # Not rsqrt, whose derivative passes through power^(-3/2): that has half the range.
     return 1 / jnp.sqrt(power)
@@ -157,7 +164,7 @@ def one_over_root(power: Array, eps: Scalar) -> Array:
 def scaled_down(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
     """(x · unit, unit) in at least float32, the squares of the first being finite."""
     z = x.astype(wide(x.dtype))
-    unit = _unit(x, z, Over(axes))
+    unit = unit_of(x, z, Over(axes))
     return z * unit, unit
 
 
@@ -170,7 +177,7 @@ def affine(
     return y if bias is None else y + spread(who, "bias", bias, y, axes)
 
 
-def _one_of(z: Array, over: Over) -> Array:
+def one_of(z: Array, over: Over) -> Array:
     """The first entry of the row; under a mask the largest that takes part."""
     row = [1 if a in over.axes else s for a, s in enumerate(z.shape)]
     if 0 in z.shape:
@@ -184,7 +191,7 @@ def _one_of(z: Array, over: Over) -> Array:
     return over.largest(start)
 
 
-def _unit(x: Array, z: Array, over: Over) -> Array:
+def unit_of(x: Array, z: Array, over: Over) -> Array:
     """1; for rows from 2⁴⁸ (float32), whose square could overflow, 2³⁰ / their size.
 
     A power of two. In such rows eps is below the rounding, before and after.
