@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from assay import layers
+from assay import layers, optim
 
 BOTH = pytest.mark.parametrize(
     "f", [layers.max_norm, partial(layers.min_max_norm, high=2.0)]
@@ -80,3 +80,22 @@ def test_wrong_arguments_are_told():
         layers.max_norm(w[0])
     with pytest.raises(TypeError, match="max_norm: kernel must be floating point"):
         layers.max_norm(jnp.ones((2, 3), int))
+
+
+def test_a_constraint_is_the_last_of_an_optimizers_chain():
+    """Descent pulls a kernel to 5; columns stop at the limit, the bias does not."""
+    keep = optim.stateless_with_tree_map(lambda g, p: layers.max_norm(p + g) - p)
+    kernels = {"kernel": True, "bias": False}
+    tx = optim.chain(optim.sgd(0.1), optim.masked(keep, kernels))
+
+    def step(carry, _):
+        p, state = carry
+        gradients = jax.tree.map(lambda x: x - 5, p)
+        updates, state = tx.update(gradients, state, p)
+        return (optim.apply_updates(p, updates), state), None
+
+    start = {"kernel": jnp.ones((2, 3)), "bias": jnp.zeros(3)}
+    run = jax.jit(lambda p: jax.lax.scan(step, (p, tx.init(p)), None, 100)[0][0])
+    end = run(start)
+    np.testing.assert_allclose(end["kernel"], 2**0.5, rtol=1e-6)
+    np.testing.assert_allclose(end["bias"], 5, rtol=1e-4)

@@ -1,7 +1,9 @@
 """Constraints: weights in, the nearest weights that are allowed out.
 
-Apply them to a kernel after each step of the optimizer. Others of their kind:
-`unit_norm` with the axis named, and `optim.keep_params_nonnegative`.
+Apply them to a kernel after each step of the optimizer, or as the last of its chain,
+``optim.stateless_with_tree_map(lambda g, p: max_norm(p + g) - p)``, `masked` to the
+kernels. Others of their kind: `unit_norm` with the axis named, and
+`optim.keep_params_nonnegative`.
 """
 
 import jax.numpy as jnp
