@@ -473,4 +473,25 @@ def test_a_batch_of_norms_asks_once_about_huge_rows():
     x[1, 0] *= np.float32(1e25)
     f = jax.vmap(jax.vmap(lambda x: layers.layer_norm(x, None, None)))
     np.testing.assert_allclose(f(x), exactly_normal(x, -1, 1e-6), rtol=1e-5, atol=1e-6)
-    assert "cond[" in str(jax.make_jaxpr(f)(x))
+    # The one for the platform, and the one for huge rows, which is no select.
+    assert str(jax.make_jaxpr(f)(x)).count(" cond[") == 2
+
+
+def test_eps_has_a_derivative():
+    """Learned or annealed, it moves as the formula says: two ways round, with vmap."""
+    (x,) = draws((3, 5))
+    e = np.array([0.3, 2.0])
+
+    def ours(eps):
+        return jnp.sum(jnp.sin(layers.layer_norm(jnp.asarray(x), None, None, eps=eps)))
+
+    def book(eps):
+        off = x - x.mean(-1, keepdims=True)
+        return jnp.sum(jnp.sin(off / jnp.sqrt(x.var(-1, keepdims=True) + eps)))
+
+    with jax.enable_x64(True):
+        both = [jax.vmap(d(f)) for f in (ours, book) for d in (jax.grad, jax.jacfwd)]
+        found = jax.jit(lambda e: [d(e) for d in both])(e)
+    for slopes in found[:2]:
+        for expected in found[2:]:
+            np.testing.assert_allclose(slopes, expected, rtol=1e-10)
