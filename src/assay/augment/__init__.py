@@ -10,6 +10,8 @@ from assay.augment._blend import adjust_contrast as adjust_contrast
 from assay.augment._blend import adjust_saturation as adjust_saturation
 from assay.augment._blend import adjust_sharpness as adjust_sharpness
 from assay.augment._blend import grayscale as grayscale
+from assay.augment._deform import random_elastic as random_elastic
+from assay.augment._deform import random_gaussian_blur as random_gaussian_blur
 from assay.augment._erase import cutout as cutout
 from assay.augment._erase import random_erasing as random_erasing
 from assay.augment._hue import adjust_hue as adjust_hue

@@ -7,6 +7,7 @@ Every file is read whole: a name without underscore in it is a mirror.
 
 # ruff: noqa: F403
 from assay.verify.mirrors.augment._colours import *
+from assay.verify.mirrors.augment._deform import *
 from assay.verify.mirrors.augment._erase import *
 from assay.verify.mirrors.augment._jitter import *
 from assay.verify.mirrors.augment._mix import *
