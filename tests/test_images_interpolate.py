@@ -116,7 +116,7 @@ def test_a_pixel_reaches_only_what_sees_it(size):
 
 
 def test_many_taps_give_the_plain_sum_and_its_second_derivative():
-    """Past 16 taps the sum is a loop: 80 pixels to 2 by the mean, there and back."""
+    """80 pixels to 2 by the mean, there and back."""
     x = jnp.linspace(0.0, 1.0, 80)[:, None]
     mean = lambda x: images.interpolate(x, (2,), mode="area")  # noqa: E731
     bend = jax.jvp(jax.grad(lambda x: (mean(x) ** 3).sum()), (x,), (x,))[1]
