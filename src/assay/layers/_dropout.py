@@ -39,7 +39,7 @@ def dropout(
     >>> sorted(set(y.tolist())), 450 < int((y == 0).sum()) < 550
     ([0.0, 2.0], True)
     >>> y = dropout(jnp.ones((3, 8)), rate=0.5, key=jax.random.key(0), broadcast=0)
-    >>> bool((y == y[0]).all())
+    >>> bool((y == y[:1]).all())
     True
 
     Srivastava et al. 2014, jmlr.org/papers/v15/srivastava14a.html; locked: Gal and
@@ -60,7 +60,7 @@ def spatial_dropout(
 
     >>> x = jnp.ones((4, 4, 100))
     >>> y = spatial_dropout(x, rate=0.5, key=jax.random.key(0))
-    >>> bool((y == y[0, 0]).all()), sorted(set(y.ravel().tolist()))
+    >>> bool((y == y[:1, :1]).all()), sorted(set(y.ravel().tolist()))
     (True, [0.0, 2.0])
 
     Tompson et al. 2015, arXiv:1411.4280.

@@ -37,7 +37,7 @@ def feature_alpha_dropout(
 
     >>> import jax
     >>> y = feature_alpha_dropout(jnp.zeros((4, 4, 9)), rate=0.5, key=jax.random.key(0))
-    >>> bool((y == y[0, 0]).all()), len(set(y.ravel().tolist()))
+    >>> bool((y == y[:1, :1]).all()), len(set(y.ravel().tolist()))
     (True, 2)
 
     As torch's function of that name.
