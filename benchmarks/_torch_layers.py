@@ -1,0 +1,150 @@
+"""The same layers in torch, channels_last, in a process of its own.
+
+Beside XLA in one process torch's threads run several times slower, so it gets one of
+its own, which works while ours waits: `Torch` is the handle, `python -m
+benchmarks._torch_layers` what it talks to, one JSON line a question.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from typing import Any
+
+
+class Torch:
+    """A torch that times one case and direction a round; None where there is none."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "benchmarks._torch_layers"]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+        self.version = self.ask({})["version"]
+
+    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Its answer; raises EOFError where the process has ended."""
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(json.dumps(question) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise EOFError("torch has stopped")
+        return json.loads(line)
+
+    def close(self) -> None:
+        """Let it end."""
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def start() -> Torch | None:
+    """The process, or None where torch is not installed."""
+    from importlib.util import find_spec
+
+    return Torch() if find_spec("torch") else None
+
+
+def _made(torch: Any, form: str, shapes: list, options: list) -> Any:
+    """(f, its tensors): f() is the value, with gradients where tensors want them."""
+    F = torch.nn.functional
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(_first(shapes[0]), generator=generator)
+    x = x.to(memory_format=torch.channels_last) if x.ndim == 4 else x
+    rest = [torch.randn(_kernel(s), generator=generator) for s in shapes[1:]]
+    if form == "conv":
+        (stride,) = options
+        rank, kernel = x.ndim - 2, rest[0]
+        groups = shapes[0][-1] // shapes[1][-2]
+        conv = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
+        reach = [k - 1 for k in kernel.shape[2:]]
+        if stride == 1 and any(r % 2 for r in reach):  # SAME of an even window
+            pads = [p for r in reversed(reach) for p in (r // 2, r - r // 2)]
+
+            def value():
+                return conv(F.pad(x, pads), kernel, groups=groups)
+        else:
+
+            def value():
+                pad = [r // 2 for r in reach]
+                return conv(x, kernel, stride=stride, padding=pad, groups=groups)
+    elif form == "conv_transpose":
+        rest = [torch.randn(_turned(shapes[1]), generator=generator)]
+
+        def value():
+            return F.conv_transpose2d(x, rest[0], stride=2, padding=1)
+    elif form == "layer_norm":
+        x = torch.randn(shapes[0], generator=generator)
+
+        def value():
+            return F.layer_norm(x, x.shape[-1:], *rest)
+    elif form == "dropout":
+        x = torch.randn(shapes[0], generator=generator)
+
+        def value():
+            return F.dropout(x, 0.1)
+    elif form == "batch_norm":
+        mean, var = torch.zeros(x.shape[1]), torch.ones(x.shape[1])
+
+        def value():
+            return F.batch_norm(x, mean, var, *rest, training=True)
+    else:
+        pool = F.max_pool2d if form == "max_pool" else F.avg_pool2d
+
+        def value():
+            return pool(x, *options)
+
+    return value, [x, *rest]
+
+
+def _first(shape: list[int]) -> list[int]:
+    return [shape[0], shape[-1], *shape[1:-1]]
+
+
+def _kernel(shape: list[int]) -> list[int]:
+    return shape if len(shape) == 1 else [shape[-1], shape[-2], *shape[:-2]]
+
+
+def _turned(shape: list[int]) -> list[int]:
+    return [shape[-2], shape[-1], *shape[:-2]]
+
+
+def _serve() -> None:
+    import torch
+
+    torch.set_num_threads(max(1, torch.get_num_threads()))
+    current: tuple[Any, Any] = (None, None)
+    for line in sys.stdin:
+        q = json.loads(line)
+        if not q:
+            answer: dict[str, Any] = {"version": torch.__version__}
+        elif "form" in q:
+            value, tensors = _made(torch, q["form"], q["shapes"], q["options"])
+            current = _both(torch, value, tensors) if q["both"] else value, tensors
+            current[0]()
+            answer = {"seconds": _seconds(current[0], 1)}
+        else:
+            answer = {"seconds": _seconds(current[0], q["calls"])}
+        print(json.dumps(answer), flush=True)
+
+
+def _both(torch: Any, value: Any, tensors: list) -> Any:
+    """The value and the gradient of every tensor, for uneven cotangents."""
+    for t in tensors:
+        t.requires_grad_()
+    with torch.no_grad():
+        y = value()
+    g = torch.cos(torch.arange(y.numel(), dtype=torch.float32)).reshape(y.shape)
+    g = g.to(memory_format=torch.channels_last) if g.ndim == 4 else g
+    return lambda: torch.autograd.grad(value(), tensors, g)
+
+
+def _seconds(f: Any, calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        f()
+    return (time.perf_counter() - start) / calls
+
+
+if __name__ == "__main__":
+    _serve()
