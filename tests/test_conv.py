@@ -27,6 +27,7 @@ FORMS = {
     "COLUMNS": (3, 3, 4),
     "TAPS": (3, 1, 6),
     "GROUPS": (4, 2, 6),
+    "GROUPS_OF_COLUMNS": (4, 2, 6),
 }
 WINDOWS = [
     ((3,), 2, ((1, 2),), 2),
@@ -96,7 +97,7 @@ def test_the_choice_of_forms():
     assert chosen((64, 28, 28, 64), (3, 3, 64, 64)) is forms.LAX
     assert chosen((64, 28, 28, 64), (1, 1, 64, 64)) is forms.MATMUL
     assert chosen((8, 28, 28, 32), (3, 3, 1, 32), groups=32) is forms.TAPS
-    assert chosen((8, 28, 28, 32), (3, 3, 8, 32), groups=4) is forms.GROUPS
+    assert chosen((8, 28, 28, 32), (3, 3, 8, 32), groups=4) is forms.GROUPS_OF_COLUMNS
     assert chosen((8, 28, 28, 3), (7, 7, 3, 64), strides=2) is forms.LAX
 
 

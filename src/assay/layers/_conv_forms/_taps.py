@@ -1,0 +1,78 @@
+"""Depthwise: one multiply-add a tap."""
+
+import jax.numpy as jnp
+from jax import lax
+
+from assay import _geometry
+from assay.layers._conv_forms import _shared
+
+
+def _value(w: _geometry.Window, x, kernel, bias):
+    x = _multiplied(x, kernel)
+    weights = kernel.reshape(*w.size, -1)
+    padded = jnp.pad(x, ((0, 0), *w.pads, (0, 0)))
+    y = _shared.total(
+        part * jnp.broadcast_to(weights[at], part.shape)
+        for at, part in _shared.tap_slices(w, padded)
+    )
+    return y if bias is None else y + jnp.broadcast_to(bias, y.shape)
+
+
+def _pull(w: _geometry.Window, x, kernel, bias, g):
+    weights = kernel.reshape(*w.size, -1)
+    c, m = x.shape[-1], kernel.shape[-1] // x.shape[-1]
+    dx = _taps_back(w, weights, g, x.shape[1:-1])
+    dx = dx.reshape(*x.shape, m).sum(-1) if m > 1 else dx
+    dkernel = _taps_kernel(
+        w, jnp.pad(_multiplied(x, kernel), ((0, 0), *w.pads, (0, 0))), g
+    )
+    return (
+        dx,
+        dkernel.reshape(kernel.shape),
+        _shared.bias_pull(bias, g.reshape(-1, c * m).T),
+    )
+
+
+def _multiplied(x, kernel):
+    """Every channel as often as it has filters."""
+    m = kernel.shape[-1] // x.shape[-1]
+    return jnp.repeat(x, m, axis=-1) if m > 1 else x
+
+
+def _taps_back(w: _geometry.Window, weights, g, spatial):
+    """The same sum, the kernel flipped, over the cotangent spread by the strides."""
+    reach = _geometry.extent(w.size, w.dilation)
+    config = []
+    for n, m, r, s, (low, _) in zip(
+        spatial, g.shape[1:-1], reach, w.strides, w.pads, strict=True
+    ):
+        before = r - 1 - low
+        config.append((before, n + r - 1 - before - ((m - 1) * s + 1), s - 1))
+    wide = lax.pad(g, jnp.zeros((), g.dtype), [(0, 0, 0), *config, (0, 0, 0)])
+    back = _geometry.Window(w.size, (1,) * len(w.size), w.pads, w.dilation)
+    flipped = jnp.flip(weights, range(len(w.size)))
+    return _shared.total(
+        part * jnp.broadcast_to(flipped[at], part.shape)
+        for at, part in _shared.tap_slices(back, wide)
+    )
+
+
+def _taps_kernel(w: _geometry.Window, padded, g):
+    """Σ over images and places of input · cotangent, for each tap and channel.
+
+    One image at a time, summed over the first spatial axis only: what is left,
+    (places, channels), is the axis that vectorizes.
+    """
+
+    def add(n, total):
+        image = lax.dynamic_slice_in_dim(padded, n, 1, 0)
+        ct = lax.dynamic_slice_in_dim(g, n, 1, 0)
+        taps = [(part * ct).sum((0, 1)) for _, part in _shared.tap_slices(w, image)]
+        return total + jnp.stack(taps)
+
+    total = _shared.zeros((w.taps(), *g.shape[2:]), g)
+    total = lax.fori_loop(0, g.shape[0], add, total)
+    return total.sum(range(1, total.ndim - 1)) if total.ndim > 2 else total
+
+
+TAPS = _shared.Form(_value, _pull)
