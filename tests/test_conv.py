@@ -145,20 +145,6 @@ def test_gradients_of_vmap_agree_with_gradients_of_a_batch():
     assert relative(a, b) < 1e-5
 
 
-def test_conv_equals_torch():
-    torch = pytest.importorskip("torch", reason="torch is an optional peer")
-    x, kernel, bias = draw(2, 9, 8, 4), draw(3, 2, 2, 6, seed=1), draw(6, seed=2)
-    options = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2}
-    there = [torch.tensor(np.asarray(a)) for a in (x, kernel, bias)]
-    ours = layers.grouped_conv(
-        x, kernel, bias, strides=(2, 1), padding=((1, 1), (2, 2)), dilation=(1, 2)
-    )
-    theirs = torch.nn.functional.conv2d(
-        there[0].permute(0, 3, 1, 2), there[1].permute(3, 2, 0, 1), there[2], **options
-    )
-    np.testing.assert_allclose(ours, theirs.permute(0, 2, 3, 1), atol=1e-5)
-
-
 def test_fft_conv_equals_conv():
     x, kernel, bias = draw(2, 20, 30, 3), draw(7, 5, 3, 4, seed=1), draw(4, seed=2)
     for padding in ("VALID", "SAME", 2):
