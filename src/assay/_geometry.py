@@ -119,3 +119,18 @@ def valid_counts(spatial: Sequence[int], w: Window) -> np.ndarray:
         at = starts[:, None] + d * np.arange(k)
         counts = np.multiply.outer(counts, ((at >= 0) & (at < n)).sum(1))
     return counts
+
+
+def ceiled(spatial: Sequence[int], w: Window) -> Window:
+    """`w`, padded on for torch's `ceil_mode`: a window more where some input is left.
+
+    It must start inside the input or the padding before it: ⌈(n + pads − reach) /
+    stride⌉ + 1 windows, and one less if the last would start beyond.
+    """
+    pads = []
+    reach = extent(w.size, w.dilation)
+    for n, r, s, (low, high) in zip(spatial, reach, w.strides, w.pads, strict=True):
+        last = -(-(n + low + high - r) // s) * s
+        last -= s if last >= n + low else 0
+        pads.append((low, max(high, last + r - n - low)))
+    return w._replace(pads=tuple(pads))

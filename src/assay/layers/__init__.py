@@ -6,6 +6,11 @@ what is random takes a ``key``; state that changes is returned. Half precision i
 computed in float32 and rounded once.
 """
 
+from assay.layers._adaptive_pool import adaptive_avg_pool as adaptive_avg_pool
+from assay.layers._adaptive_pool import adaptive_max_pool as adaptive_max_pool
+from assay.layers._avg_pool import avg_pool as avg_pool
+from assay.layers._avg_pool import lp_pool as lp_pool
+from assay.layers._avg_pool import sum_pool as sum_pool
 from assay.layers._batch_norm import BatchStats as BatchStats
 from assay.layers._batch_norm import batch_norm as batch_norm
 from assay.layers._batch_norm import batch_norm_inference as batch_norm_inference
@@ -36,11 +41,16 @@ from assay.layers._dropout_alpha import feature_alpha_dropout as feature_alpha_d
 from assay.layers._dropout_gaussian import gaussian_dropout as gaussian_dropout
 from assay.layers._dropout_gaussian import gaussian_noise as gaussian_noise
 from assay.layers._embedding import embedding as embedding
+from assay.layers._global_pool import global_avg_pool as global_avg_pool
+from assay.layers._global_pool import global_max_pool as global_max_pool
 from assay.layers._group_norm import group_norm as group_norm
 from assay.layers._group_norm import instance_norm as instance_norm
 from assay.layers._layer_norm import layer_norm as layer_norm
 from assay.layers._layer_norm import rms_norm as rms_norm
 from assay.layers._layer_norm import unit_norm as unit_norm
+from assay.layers._max_pool import max_pool as max_pool
+from assay.layers._max_pool import max_pool_with_indices as max_pool_with_indices
+from assay.layers._max_pool import min_pool as min_pool
 from assay.layers._neurons import adaline as adaline
 from assay.layers._neurons import lms_step as lms_step
 from assay.layers._neurons import mcculloch_pitts as mcculloch_pitts
@@ -49,10 +59,6 @@ from assay.layers._neurons import neuron as neuron
 from assay.layers._neurons import perceptron as perceptron
 from assay.layers._neurons import perceptron_rule as perceptron_rule
 from assay.layers._patch_dropout import patch_dropout as patch_dropout
-from assay.layers._pooling import avg_pool as avg_pool
-from assay.layers._pooling import global_avg_pool as global_avg_pool
-from assay.layers._pooling import global_max_pool as global_max_pool
-from assay.layers._pooling import max_pool as max_pool
 from assay.layers._recurrent import GRUParams as GRUParams
 from assay.layers._recurrent import LSTMCarry as LSTMCarry
 from assay.layers._recurrent import LSTMParams as LSTMParams
@@ -69,6 +75,7 @@ from assay.layers._response_norm import local_response_norm as local_response_no
 from assay.layers._statistics import Moments as Moments
 from assay.layers._statistics import merge_moments as merge_moments
 from assay.layers._statistics import moments as moments
+from assay.layers._unpool import max_unpool as max_unpool
 from assay.layers._weight_norm import spectral_norm as spectral_norm
 from assay.layers._weight_norm import weight_norm as weight_norm
 from assay.layers._weight_norm import weight_standardize as weight_standardize

@@ -65,10 +65,19 @@ from assay.verify.mirrors.layers._normalization import unit_norm as unit_norm
 from assay.verify.mirrors.layers._normalization import (
     update_batch_stats as update_batch_stats,
 )
+from assay.verify.mirrors.layers._pooling import adaptive_avg_pool as adaptive_avg_pool
+from assay.verify.mirrors.layers._pooling import adaptive_max_pool as adaptive_max_pool
 from assay.verify.mirrors.layers._pooling import avg_pool as avg_pool
 from assay.verify.mirrors.layers._pooling import global_avg_pool as global_avg_pool
 from assay.verify.mirrors.layers._pooling import global_max_pool as global_max_pool
+from assay.verify.mirrors.layers._pooling import lp_pool as lp_pool
 from assay.verify.mirrors.layers._pooling import max_pool as max_pool
+from assay.verify.mirrors.layers._pooling import (
+    max_pool_with_indices as max_pool_with_indices,
+)
+from assay.verify.mirrors.layers._pooling import max_unpool as max_unpool
+from assay.verify.mirrors.layers._pooling import min_pool as min_pool
+from assay.verify.mirrors.layers._pooling import sum_pool as sum_pool
 from assay.verify.mirrors.layers._recurrent import bidirectional as bidirectional
 from assay.verify.mirrors.layers._recurrent import gru_cell as gru_cell
 from assay.verify.mirrors.layers._recurrent import (

@@ -1,0 +1,73 @@
+"""What every pool asks first: its window, checked, and all batch axes as one."""
+
+from collections.abc import Sequence
+from math import prod
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from assay import _check, _geometry
+from assay.typing import Array
+
+Window = Sequence[int]
+
+
+class Pool(NamedTuple):
+    """A window and what it slides over."""
+
+    w: _geometry.Window  # its pads reach as far as `ceil_mode` asks
+    pads: tuple[tuple[int, int], ...]  # as they were given
+    x: Array  # (n, *spatial, channels)
+    batch: tuple[int, ...]
+
+    def unflattened(self, y: Array) -> Array:
+        """The batch axes as they came."""
+        return jnp.reshape(y, (*self.batch, *y.shape[1:]))
+
+
+def prepare(
+    who: str,
+    x: Array,
+    window: Window,
+    *,
+    strides: _geometry.PerAxis | None,
+    padding: _geometry.Padding,
+    dilation: _geometry.PerAxis = 1,
+    ceil_mode: bool = False,
+) -> Pool:
+    """Everything checked: the rank, the window, that it fits, and sees something."""
+    size = tuple(window) if isinstance(window, Sequence) else ()
+    if len(size) not in (1, 2, 3):
+        must = "window must be a tuple of 1 to 3 numbers, one a spatial axis"
+        _check.fail(who, must, repr(window))
+    rank = len(size)
+    layout = f"(*batch, {rank} spatial, channels)"
+    _check.rank_at_least(who, "x", x, rank + 1, layout)
+    shape = jnp.shape(x)
+    batch, spatial = shape[: -rank - 1], shape[-rank - 1 : -1]
+    w = _geometry.window(
+        who,
+        spatial,
+        size,
+        strides=size if strides is None else strides,
+        padding=padding,
+        dilation=dilation,
+    )
+    _geometry.output_sizes(who, spatial, w)
+    pads, w = w.pads, _geometry.ceiled(spatial, w) if ceil_mode else w
+    if not all(seen.any(1).all() for seen in sees(spatial, w)):
+        must = "padding must be smaller than the window, which else sees nothing"
+        _check.fail(who, must, pads)
+    return Pool(w, pads, jnp.reshape(x, (prod(batch), *shape[len(batch) :])), batch)
+
+
+def sees(spatial: Sequence[int], w: _geometry.Window) -> list[np.ndarray]:
+    """Per axis, (places, taps): True where a tap reads the input, not the padding."""
+    axes = zip(spatial, w.pads, w.size, w.strides, w.dilation, strict=True)
+    masks = []
+    for n, (low, high), k, s, d in axes:
+        places = (n + low + high - (k - 1) * d - 1) // s + 1
+        at = np.arange(places)[:, None] * s - low + d * np.arange(k)
+        masks.append((at >= 0) & (at < n))
+    return masks
