@@ -1,8 +1,8 @@
 """Arithmetic that accurate functions share: roundings known, overflow avoided.
 
 How a function is dressed (`_precision`), sums in two words (`_words`), one exponential
-for all (`_exp`), logarithms beside 1 (`_log`), rows of exponentials (`_rows`), and
-where XLA's fusion is to stop (`_unfused`).
+for all (`_exp`), logarithms beside 1 (`_log`), rows of exponentials (`_rows`), random
+bits (`_threefry`), and where XLA's fusion is to stop (`_unfused`).
 """
 
 from assay._numerics._blocks import by_rows as by_rows
@@ -28,6 +28,8 @@ from assay._numerics._precision import widest as widest
 from assay._numerics._rows import beside_top as beside_top
 from assay._numerics._rows import from_top as from_top
 from assay._numerics._rows import mass as mass
+from assay._numerics._threefry import random_bits as random_bits
+from assay._numerics._threefry import random_normal as random_normal
 from assay._numerics._unfused import unfused as unfused
 from assay._numerics._words import at_least as at_least
 from assay._numerics._words import at_most as at_most

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from assay import _check
+from assay._numerics import random_bits
 from assay.augment._pixels import LAYOUT, is_integer
 from assay.augment._rectangle import draw_rectangle, inside
 from assay.typing import Array, Key, Scalar, Shaped
@@ -81,7 +82,7 @@ def _filled(value: Scalar, image: Array) -> Array:
 def _noise(key: Key, image: Array) -> Array:
     """Uniform from black to white."""
     if is_integer(image.dtype):
-        bits = jax.random.bits(key, image.shape, jnp.uint32)
+        bits = random_bits(key, image.shape)
         top = jnp.uint32(jnp.iinfo(image.dtype).max)
         return (bits & top).astype(image.dtype)
     return jax.random.uniform(key, image.shape, jnp.float32).astype(image.dtype)

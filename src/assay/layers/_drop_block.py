@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from assay import _check
+from assay._numerics import random_bits
 from assay.layers._dropout import pick
 from assay.layers._precision import wide
 from assay.typing import Array, Float, Key, Scalar
@@ -60,7 +61,7 @@ def _begins(shape: tuple, axes: range, rate: Scalar, key: Key, size: int) -> Arr
     share = -jnp.expm1(jnp.log1p(-rate) / size ** len(axes))
     longer = [n + (size - 1) * (i in axes) for i, n in enumerate(shape)]
     # All 32 bits: a share of 1e-3 in 16 bits would be wrong by a percent.
-    draws = jax.random.bits(key, longer, jnp.uint32)
+    draws = random_bits(key, longer)
     threshold = jnp.minimum(share * 2.0**32, 2.0**32 - 256).astype(jnp.uint32)
     return (draws < threshold) | (rate >= 1)
 

@@ -1,9 +1,9 @@
 """Gaussian noise, multiplied and added."""
 
-import jax
 import jax.numpy as jnp
 
 from assay import _check
+from assay._numerics import random_normal
 from assay.layers._dropout import pick
 from assay.layers._precision import wide
 from assay.typing import Array, Float, Key, Scalar
@@ -18,6 +18,7 @@ def gaussian_dropout(
     dropped. A traced rate has its derivative. At rate 1, where σ is infinite, y is 0,
     as it is in `dropout`.
 
+    >>> import jax
     >>> y = gaussian_dropout(jnp.ones(100000), rate=0.2, key=jax.random.key(0))
     >>> abs(float(y.mean()) - 1) < 0.01, abs(float(y.std()) - 0.5) < 0.01
     (True, True)
@@ -38,6 +39,7 @@ def gaussian_noise(
 ) -> Float[Array, "..."]:
     """x + stddev · n with n from N(0, 1), a draw for each entry.
 
+    >>> import jax
     >>> y = gaussian_noise(jnp.ones(100000), stddev=0.5, key=jax.random.key(0))
     >>> abs(float(y.mean()) - 1) < 0.01, abs(float(y.std()) - 0.5) < 0.01
     (True, True)
@@ -55,5 +57,5 @@ def gaussian_noise(
 
 def _normal(key: Key, x: Array) -> Array:
     """N(0, 1) in the dtype to compute in, from the same draws whatever that is."""
-    noise = jax.random.normal(key, x.shape, jnp.float32)
+    noise = random_normal(key, x.shape)
     return noise.astype(wide(x.dtype))

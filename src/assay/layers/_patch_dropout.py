@@ -2,10 +2,10 @@
 
 from math import floor
 
-import jax
 import jax.numpy as jnp
 
 from assay import _check
+from assay._numerics import random_bits
 from assay.typing import Array, Float, Key
 
 
@@ -18,6 +18,7 @@ def patch_dropout(
     and do not count. Positions must have been embedded before. Nothing is scaled, and
     at inference it is not called. The rate is a Python number: it sets the shape.
 
+    >>> import jax
     >>> x = jnp.arange(6.0)[:, None]
     >>> patch_dropout(x, rate=0.5, key=jax.random.key(0), prefix=2)[:, 0].tolist()
     [0.0, 1.0, 4.0, 5.0]
@@ -30,7 +31,7 @@ def patch_dropout(
     *lead, n, _ = jnp.shape(x)
     _check.within(who, "prefix", prefix, 0, n)
     kept = max(min(1, n - prefix), floor((n - prefix) * (1 - rate) + 0.5))
-    draws = jax.random.bits(key, (*lead, n - prefix), jnp.uint32)
+    draws = random_bits(key, (*lead, n - prefix))
     chosen = jnp.sort(jnp.argsort(draws, axis=-1)[..., :kept], axis=-1)
     x = jnp.asarray(x)
     rest = jnp.take_along_axis(x[..., prefix:, :], chosen[..., None], axis=-2)
