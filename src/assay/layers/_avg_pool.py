@@ -1,6 +1,5 @@
 """Means, sums and norms of windows, in 1-d, 2-d and 3-d as the window says."""
 
-import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
@@ -34,9 +33,9 @@ def avg_pool(
     how = {"strides": strides, "padding": padding, "ceil_mode": ceil_mode}
     pool = _pool_window.prepare("avg_pool", x, window, **how)
     dtype = pool.x.dtype
-    y = _pool_forms.sums(pool.w)(pool.x.astype(_precision.wide(dtype)))
-    counts = jnp.asarray(_counts(pool, count_include_pad), y.dtype)
-    return pool.unflattened((y / jnp.broadcast_to(counts, y.shape)).astype(dtype))
+    mean = _pool_forms.means(pool.w, _counts(pool, count_include_pad))
+    y = mean(pool.x.astype(_precision.wide(dtype)))
+    return pool.unflattened(y.astype(dtype))
 
 
 def sum_pool(
@@ -58,7 +57,7 @@ def sum_pool(
     how = {"strides": strides, "padding": padding}
     how |= {"dilation": dilation, "ceil_mode": ceil_mode}
     pool = _pool_window.prepare("sum_pool", x, window, **how)
-    y = _pool_forms.sums(pool.w)(pool.x.astype(_precision.wide(pool.x.dtype)))
+    y = _pool_forms.means(pool.w)(pool.x.astype(_precision.wide(pool.x.dtype)))
     return pool.unflattened(y.astype(pool.x.dtype))
 
 
@@ -87,10 +86,11 @@ def lp_pool(
     how = {"strides": strides, "padding": padding, "ceil_mode": ceil_mode}
     pool = _pool_window.prepare("lp_pool", x, window, **how)
     dtype = pool.x.dtype
-    total = _pool_forms.sums(pool.w)(_power(pool.x.astype(_precision.wide(dtype)), p))
+    powers = _power(pool.x.astype(_precision.wide(dtype)), p)
     if ceil_mode:
-        whole = pool.w.taps() / _counts(pool, True)
-        total = total * jnp.broadcast_to(jnp.asarray(whole, total.dtype), total.shape)
+        total = _pool_forms.means(pool.w, _counts(pool, True))(powers) * pool.w.taps()
+    else:
+        total = _pool_forms.means(pool.w)(powers)
     return pool.unflattened(safe_pow(total, 1 / p).astype(dtype))
 
 
@@ -101,13 +101,14 @@ def _power(x: Array, p: Scalar) -> Array:
     return safe_pow(x, p)
 
 
-def _counts(pool: _pool_window.Pool, padding_too: bool) -> np.ndarray:
-    """What each window divides by, (*out, 1), or one number where all are alike."""
+def _counts(pool: _pool_window.Pool, padding_too: bool) -> _pool_forms.Counts:
+    """What the windows divide by: the factors of each axis, or one number."""
     spatial, w = pool.x.shape[1:-1], pool.w
     if padding_too:  # that which was given, not what `ceil_mode` added
         more = [w[1] - p[1] for w, p in zip(w.pads, pool.pads, strict=True)]
         w = w._replace(pads=tuple((0, m) for m in more))
         spatial = [n + sum(p) for n, p in zip(spatial, pool.pads, strict=True)]
-    counts = _geometry.valid_counts(spatial, w)
-    alike = counts.size and (counts == counts.flat[0]).all()
-    return counts.reshape(-1)[:1] if alike else counts[..., None]
+    seen = [s.sum(1) for s in _pool_window.sees(spatial, w)]
+    if all((s == k).all() for s, k in zip(seen, w.size, strict=True)):
+        return w.taps()
+    return tuple(tuple(s.tolist()) for s in seen)

@@ -1,7 +1,8 @@
 """The ways to pool a maximum or a sum, with one signature, and which one runs where.
 
-A form has ``value(w, x) -> y`` and ``pull(w, x, y, g) -> dx`` with x (n, *spatial, c)
-and `w` the window. XLA's own `reduce_window` is the definition, and runs on GPU and TPU
+A form of a maximum has ``value(w, x) -> y`` and ``pull(w, x, y, g) -> dx`` with x
+(n, *spatial, c) and `w` the window; one of a mean has what the windows count after the
+window, and no y. XLA's own `reduce_window` is the definition, and runs on GPU and TPU
 with its own gradients. On CPU its gradient of a maximum takes 5 (windows that overlap)
 to 15 times as long as ours, and that of a dilated one does not exist.
 """
@@ -19,6 +20,8 @@ from jax import lax
 from assay import _geometry
 from assay._numerics import unfused
 from assay.autodiff import with_backward
+
+Counts = int | tuple[tuple[int, ...], ...]  # one number, or the factors of each axis
 
 FEW = 16  # channels up to which, on CPU, the batch is the axis that vectorizes
 MANY = 64  # taps from which a maximum is taken along one axis after the other
@@ -52,18 +55,18 @@ def largest(w: _geometry.Window) -> Callable:
 
 
 @cache
-def sums(w: _geometry.Window) -> Callable:
-    """x (n, *spatial, c) -> the sum of every window."""
+def means(w: _geometry.Window, counts: Counts = 1) -> Callable:
+    """x (n, *spatial, c) -> the sum of every window, over how many it counts."""
 
     def forward(x):
-        cpu, default = (partial(f.value, w) for f in _choose_sums(w, x))
+        cpu, default = (partial(f.value, w, counts) for f in _choose_means(w, x))
         return lax.platform_dependent(x, cpu=cpu, default=default), ()
 
     def backward(args, _, g):
-        cpu, default = (partial(f.pull, w) for f in _choose_sums(w, args[0]))
-        return (lax.platform_dependent(*args, g, g, cpu=cpu, default=default),)
+        cpu, default = (partial(f.pull, w, counts) for f in _choose_means(w, args[0]))
+        return (lax.platform_dependent(*args, g, cpu=cpu, default=default),)
 
-    return with_backward(partial(_lax_sum, w), forward, backward)
+    return with_backward(partial(_lax_mean, w, counts), forward, backward)
 
 
 def _choose_largest(w: _geometry.Window, x) -> tuple[Form, Form]:
@@ -76,10 +79,10 @@ def _choose_largest(w: _geometry.Window, x) -> tuple[Form, Form]:
     return _batch_last(form) if x.shape[-1] <= FEW else form, default
 
 
-def _choose_sums(w: _geometry.Window, x) -> tuple[Form, Form]:
+def _choose_means(w: _geometry.Window, x) -> tuple[Form, Form]:
     """(on CPU, elsewhere)."""
     del x
-    return TAPS_SUM if _slices_are_faster(w) else LAX_SUM, LAX_SUM
+    return TAPS_MEAN if _slices_are_faster(w) else LAX_MEAN, LAX_MEAN
 
 
 def _slices_are_faster(w: _geometry.Window) -> bool:
@@ -107,16 +110,32 @@ def _lax_max(w: _geometry.Window, x):
     return lax.reduce_window(x, lowest(x.dtype), lax.max, *_everywhere(w))
 
 
-def _lax_sum(w: _geometry.Window, x):
-    return lax.reduce_window(x, np.zeros((), x.dtype), lax.add, *_everywhere(w))
+def _lax_max_pull(w: _geometry.Window, x, y, g):
+    del y
+    return jax.vjp(partial(_lax_max, w), x)[1](g)[0]
 
 
-def _reversed(value: Callable) -> Form:
-    """XLA's own gradient of XLA's own value."""
-    return Form(value, lambda w, x, y, g: jax.vjp(partial(value, w), x)[1](g)[0])
+def _lax_mean(w: _geometry.Window, counts: Counts, x):
+    zero = np.zeros((), x.dtype)
+    return _over(counts, lax.reduce_window(x, zero, lax.add, *_everywhere(w)))
 
 
-LAX_MAX, LAX_SUM = _reversed(_lax_max), _reversed(_lax_sum)
+def _lax_mean_pull(w: _geometry.Window, counts: Counts, x, g):
+    return jax.vjp(partial(_lax_mean, w, counts), x)[1](g)[0]
+
+
+def _over(counts: Counts, y):
+    """The sums (n, *out, c) divided by what the windows count."""
+    if counts == 1:
+        return y
+    if isinstance(counts, int):
+        each = np.array(counts)
+    else:
+        each = reduce(np.multiply.outer, map(np.array, counts))[..., None]
+    return y / jnp.broadcast_to(jnp.asarray(each, y.dtype), y.shape)
+
+
+LAX_MAX, LAX_MEAN = Form(_lax_max, _lax_max_pull), Form(_lax_mean, _lax_mean_pull)
 
 # --- every tap a slice ---
 
@@ -165,8 +184,8 @@ def _taps_max(w: _geometry.Window, x):
     return reduce(lax.max, taps(w, x, lowest(x.dtype)))
 
 
-def _taps_sum(w: _geometry.Window, x):
-    return reduce(lax.add, taps(w, x, 0))
+def _taps_mean(w: _geometry.Window, counts: Counts, x):
+    return _over(counts, reduce(lax.add, taps(w, x, 0)))
 
 
 def _winners(w: _geometry.Window, x, y):
@@ -181,17 +200,22 @@ def _winners(w: _geometry.Window, x, y):
 
 def _max_pull(w: _geometry.Window, x, y, g):
     # Apart: in one loop the winners would be found anew for each place that asks.
-    first = unfused(_winners_of(w), x, y)
-    return unfused(_read_by(w, x.shape), g, first)
+    first = unfused(_made(_winners, w), x, y)
+    return unfused(_made(_read, w, x.shape), g, first)
 
 
-def _sum_pull(w: _geometry.Window, x, y, g):
-    return unfused(_read_by(w, x.shape), g)
+def _mean_pull(w: _geometry.Window, counts: Counts, x, g):
+    return unfused(_made(_read_mean, w, counts, x.shape), g)
 
 
-# Made once: `unfused` knows a function by its identity.
-_winners_of = cache(lambda w: partial(_winners, w))
-_read_by = cache(lambda w, shape: partial(_read, w, shape))
+def _read_mean(w: _geometry.Window, counts: Counts, shape, g):
+    return _read(w, shape, _over(counts, g))
+
+
+@cache
+def _made(f: Callable, *how: Any) -> Callable:
+    """f(*how, ...), once: `unfused` knows a function by its identity."""
+    return partial(f, *how)
 
 
 def _read(w: _geometry.Window, shape, g, first=None):
@@ -276,11 +300,11 @@ def _batch_last(form: Form) -> Form:
     return Form(value, pull)
 
 
-def _unfused_value(value: Callable) -> Callable:
-    by_window = cache(lambda w: partial(value, w))
-    return lambda w, x: unfused(by_window(w), x)
+def _unfused(f: Callable) -> Callable:
+    """The value, out of reach of its readers: each would compute it anew."""
+    return lambda *how_and_x: unfused(_made(f, *how_and_x[:-1]), how_and_x[-1])
 
 
 READ_MAX = Form(_lax_max, _max_pull)
-TAPS_MAX = Form(_unfused_value(_taps_max), _max_pull)
-TAPS_SUM = Form(_unfused_value(_taps_sum), _sum_pull)
+TAPS_MAX = Form(_unfused(_taps_max), _max_pull)
+TAPS_MEAN = Form(_unfused(_taps_mean), _mean_pull)
