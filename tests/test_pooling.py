@@ -156,3 +156,72 @@ def test_errors_say_what_must_hold():
         layers.avg_pool(x, (2, 2), padding=2)
     with pytest.raises(ValueError, match=r"global_avg_pool: x must have at least 5"):
         layers.global_avg_pool(x, spatial=4)
+
+
+def test_what_is_masked_leaks_nowhere():
+    """NaN behind the mask: value, reverse and forward derivative are as without it."""
+    x = ties(2, 3, 4, 5) + jnp.arange(120.0).reshape(2, 3, 4, 5) / 200
+    mask = jnp.arange(24).reshape(2, 3, 4) % 3 > 0
+    mask = mask.at[1].set(False)
+    hidden = jnp.where(mask[..., None], x, jnp.nan)
+    dots = jnp.where(mask[..., None], jnp.cos(x), jnp.nan)
+    kept = x[0][mask[0]]
+    for pool, truth in (
+        (layers.global_max_pool, kept.max(0)),
+        (layers.global_avg_pool, kept.mean(0)),
+    ):
+        y, dy = jax.jvp(lambda x, f=pool: f(x, mask=mask), (hidden,), (dots,))
+        np.testing.assert_allclose(y[0], truth, rtol=1e-6)
+        assert jnp.isfinite(dy).all()
+        assert (y[1] == 0).all() and (dy[1] == 0).all()  # nothing there at all
+        slope = jax.grad(lambda x, f=pool: f(x, mask=mask).sum())(hidden)
+        assert jnp.isfinite(slope).all() and (slope[~mask] == 0).all()
+        np.testing.assert_allclose(slope[0].sum((0, 1)), jnp.ones(5), rtol=1e-5)
+
+
+def test_norms_of_zeros_have_a_slope():
+    slope = jax.grad(lambda x: layers.lp_pool(x, (2,)).sum())
+    assert slope(jnp.zeros((4, 1))).ravel().tolist() == [0, 0, 0, 0]
+    by_p = jax.grad(lambda p: layers.lp_pool(jnp.ones((4, 1)), (2,), p=p).sum())(3.0)
+    np.testing.assert_allclose(by_p, -2 * 2 ** (1 / 3) * np.log(2) / 9, rtol=1e-5)
+
+
+def test_smallest_integers_are_found():
+    """Not by -x, which overflows for the smallest and wraps without a sign."""
+    for dtype in (jnp.int8, jnp.uint8):
+        low, high = jnp.iinfo(dtype).min, jnp.iinfo(dtype).max
+        x = jnp.array([[high], [low], [low], [3]], dtype)
+        assert layers.min_pool(x, (2,)).ravel().tolist() == [low, low]
+
+
+def test_a_dilated_window_that_sees_nothing_is_an_error():
+    with pytest.raises(ValueError, match="max_pool: padding must be smaller"):
+        layers.max_pool(jnp.zeros((2, 1)), (2,), strides=1, padding=2, dilation=4)
+
+
+def test_errors_of_the_other_pools():
+    x, at = jnp.zeros((2, 4, 4, 3)), jnp.zeros((2, 4, 4, 3), jnp.int32)
+    with pytest.raises(ValueError, match="max_unpool: output_size must be within"):
+        layers.max_unpool(x, at, (2, 2), output_size=(8, 10))
+    with pytest.raises(ValueError, match="max_unpool: output_size must be given"):
+        layers.max_unpool(x, at, (2, 2), padding="SAME")
+    with pytest.raises(ValueError, match=r"max_unpool: indices must be in \[0, 64\)"):
+        layers.max_unpool(x, at + 64, (2, 2))
+    with pytest.raises(ValueError, match="adaptive_avg_pool: output_size must be"):
+        layers.adaptive_avg_pool(x, (2, 2, 2))
+    with pytest.raises(ValueError, match="lp_pool: p must be positive"):
+        layers.lp_pool(x, (2, 2), p=0)
+    with pytest.raises(ValueError, match="global_max_pool: mask must have the shape"):
+        layers.global_max_pool(x, mask=jnp.ones((2, 4), bool))
+
+
+def test_counts_of_a_padded_mean_are_not_left_to_xla():
+    """Not an image of counts that XLA folds for tens of seconds at compile time."""
+    x = jax.ShapeDtypeStruct((8, 512, 512, 32), jnp.float32)
+
+    def f(x):
+        return layers.avg_pool(
+            x, (9, 9), strides=1, padding="SAME", count_include_pad=False
+        )
+
+    assert jax.jit(f).lower(x).as_text().count("reduce_window") == 1

@@ -52,6 +52,7 @@ DILATED = [
     ((2, 2, 3), (2, 1, 2), 1, (2, 3, 1)),
     ((9, 8), (2, 3), 4, 1),  # more taps than are spelled out
     ((9, 8), 2, 0, (1, 2)),
+    ((300,), 7, 0, 2),  # more than a byte counts
 ]
 
 
@@ -59,7 +60,7 @@ DILATED = [
 @pytest.mark.parametrize("window, strides, pad, dilation", DILATED)
 def test_max_pool(window, strides, pad, dilation, ceil_mode):
     rank = len(window)
-    x = few_numbers(2, *(19, 18, 9)[3 - rank if rank == 3 else 0 :][:rank], 3)
+    x = few_numbers(2, *((700,) if rank == 1 else (19, 18, 9)[:rank]), 3)
     there = getattr(F, f"max_pool{rank}d")
     pads = np.broadcast_to(pad, rank)
     how = {"strides": strides, "dilation": dilation, "ceil_mode": ceil_mode}

@@ -25,7 +25,6 @@ Counts = int | tuple[tuple[int, ...], ...]  # one number, or the factors of each
 
 FEW = 16  # channels up to which, on CPU, the batch is the axis that vectorizes
 MANY = 64  # taps from which a maximum is taken along one axis after the other
-NOBODY = 255  # the winner of a window that is not there
 
 
 class Form(NamedTuple):
@@ -129,9 +128,10 @@ def _over(counts: Counts, y):
     if counts == 1:
         return y
     if isinstance(counts, int):
-        each = np.array(counts)
-    else:
-        each = reduce(np.multiply.outer, map(np.array, counts))[..., None]
+        return y / jnp.full_like(y, counts)
+    # In NumPy: XLA would fold an image of counts for tens of seconds, and compiles one
+    # that is finished sooner than the product of two vectors.
+    each = reduce(np.multiply.outer, map(np.array, counts))[..., None]
     return y / jnp.broadcast_to(jnp.asarray(each, y.dtype), y.shape)
 
 
@@ -189,9 +189,10 @@ def _taps_mean(w: _geometry.Window, counts: Counts, x):
 
 
 def _winners(w: _geometry.Window, x, y):
-    """The first tap of every window that holds its maximum, as one byte."""
+    """The first tap of every window that holds its maximum: one byte does mostly."""
     places = list(enumerate(taps(w, x, lowest(x.dtype))))
-    first = jnp.full(y.shape, places.pop()[0], jnp.uint8)
+    dtype = jnp.uint8 if len(places) < 255 else jnp.int32
+    first = jnp.full(y.shape, places.pop()[0], dtype)
     for i, tap in reversed(places):
         hit = jnp.logical_not(tap < y)  # equal, or not a number
         first = lax.select(hit, jnp.full_like(first, i), first)
@@ -228,7 +229,7 @@ def _read(w: _geometry.Window, shape, g, first=None):
     axes = [_shifts(*axis) for axis in zip(*w, strict=True)]
     blocks = [-(-n // s) for n, s in zip(shape[1:-1], w.strides, strict=True)]
     g = _around(axes, blocks, g, 0)
-    first = None if first is None else _around(axes, blocks, first, NOBODY)
+    first = None if first is None else _around(axes, blocks, first, w.taps())
     terms = []
     for shifts in product(*axes):
         tap = _tap_numbers(w, [t[a] for t, a in zip(axes, shifts, strict=True)])
@@ -236,8 +237,10 @@ def _read(w: _geometry.Window, shape, g, first=None):
         cut = partial(_cut, blocks, w.strides, after)
         given = cut(g)
         if first is not None or (tap < 0).any():
-            tap = _over_phases(tap, given.shape)
-            wins = tap >= 0 if first is None else cut(first) == tap.astype(jnp.uint8)
+            over = partial(_over_phases, given.shape)
+            wins = over(tap >= 0)
+            if first is not None:  # -1, no tap, is no window's first whatever the dtype
+                wins = cut(first) == over(tap.astype(first.dtype))
             given = lax.select(wins, given, jnp.zeros_like(given))
         terms.append(given)
     whole = [q * s for q, s in zip(blocks, w.strides, strict=True)]
@@ -282,9 +285,9 @@ def _cut(blocks, phases, after, z):
     return lax.broadcast_in_dim(z, shape, (0, *range(1, 2 * rank, 2), 2 * rank + 1))
 
 
-def _over_phases(tap: np.ndarray, shape):
+def _over_phases(shape, tap: np.ndarray):
     axes = range(2, 2 * tap.ndim + 1, 2)
-    return lax.broadcast_in_dim(jnp.asarray(tap, jnp.int32), shape, tuple(axes))
+    return lax.broadcast_in_dim(jnp.asarray(tap), shape, tuple(axes))
 
 
 def _batch_last(form: Form) -> Form:
