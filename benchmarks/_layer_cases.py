@@ -114,9 +114,6 @@ def _conv(
     return Case(name, f, theirs, shapes, small, targets, "conv", told)
 
 
-
-
-
 IMAGES, FEW = (32, 56, 56, 64), (2, 8, 8, 4)
 POOL3 = ((1, 1), (1, 1))
 LONG = (8, 4096, 1)
@@ -158,9 +155,7 @@ def cases() -> list[Case]:
             ((8, 56, 56, 64), (3, 3, 8, 64)),
             (1, 10),
         ),
-        _conv(
-            "1x1, 32x28x28, 128 to 256", dense, (one, (1, 1, 128, 256)), (2, 4.5)
-        ),
+        _conv("1x1, 32x28x28, 128 to 256", dense, (one, (1, 1, 128, 256)), (2, 4.5)),
         _conv("3x3, 32x32x32x64", dense, ((32, 32, 32, 64), (3, 3, 64, 64)), (1, 1.25)),
         _conv("3x3, 8x56x56x64", dense, ((8, 56, 56, 64), (3, 3, 64, 64)), (1, 1.25)),
         Case(
@@ -173,7 +168,9 @@ def cases() -> list[Case]:
             "conv_transpose",
         ),
         _pool("max pool 2x2", layers.max_pool, linen.max_pool, 2, 2, (1, 10)),
-        _pool("max pool 3x3 stride 2", layers.max_pool, linen.max_pool, 3, 2, (0.95, 3)),
+        _pool(
+            "max pool 3x3 stride 2", layers.max_pool, linen.max_pool, 3, 2, (0.95, 3)
+        ),
         _pool("average pool 2x2", layers.avg_pool, linen.avg_pool, 2, 2, (1.05, 1.5)),
         *_long(),
         Case(

@@ -87,7 +87,9 @@ def _turns(rivals: dict[str, Callable], rounds: int) -> dict[str, list[float]]:
     for name, f in rivals.items():
         bench.seconds(f)
         calls[name] = max(1, round(bench.ROUND_SECONDS / max(bench.seconds(f), 1e-7)))
-    times: dict[str, list[float]] = {n: [] for n in (*rivals, *(["torch"] * bool(torch)))}
+    times: dict[str, list[float]] = {
+        n: [] for n in (*rivals, *(["torch"] * bool(torch)))
+    }
     for r in range(rounds):
         for name in list(times)[:: -1 if r % 2 else 1]:
             if name == "torch":

@@ -9,6 +9,7 @@ import pytest
 
 from assay import _geometry, layers
 from assay.layers import _conv_forms as forms
+from assay.layers._conv_forms import _images, _taps_by_image
 
 
 @pytest.fixture
@@ -23,9 +24,13 @@ def draw(*shape, seed=0, dtype=None):
 
 # form, channels, kernel inputs, outputs
 FORMS = {
+    "LAX": (3, 3, 4),
     "MATMUL": (3, 3, 4),
     "COLUMNS": (3, 3, 4),
     "TAPS": (3, 1, 6),
+    "TAPS_BY_IMAGE": (3, 1, 6),
+    "IMAGES": (3, 3, 4),
+    "MIXED": (3, 3, 4),
     "GROUPS": (4, 2, 6),
     "GROUPS_OF_COLUMNS": (4, 2, 6),
 }
@@ -43,9 +48,23 @@ def relative(a, b):
 
 
 @pytest.mark.parametrize("size, strides, padding, dilation", WINDOWS)
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", list(FORMS)[1:])
 def test_each_form_equals_xlas_convolution(name, size, strides, padding, dilation, x64):
     """Value and every cotangent, in float64, on whatever machine runs this."""
+    agree(name, size, strides, padding, dilation)
+
+
+@pytest.mark.parametrize("numbers", [150, 1200], ids=["rows", "images"])
+@pytest.mark.parametrize("name", ["IMAGES", "MIXED", "TAPS_BY_IMAGE"])
+def test_forms_that_walk_take_steps_of_any_size(name, numbers, x64, monkeypatch):
+    """A few rows of an image at a time, or several images."""
+    monkeypatch.setattr(_images, "CACHE", numbers)
+    monkeypatch.setattr(_taps_by_image, "TERMS", 18)
+    agree(name, (3, 2), 1, ((1, 2), (0, 1)), (2, 1), n=6)
+    agree(name, (3, 2), (2, 1), "SAME", 1, n=6)
+
+
+def agree(name, size, strides, padding, dilation, n=5):
     if name == "MATMUL":
         size, padding = (1,) * len(size), "VALID"
     form, (c, i, o) = getattr(forms, name), FORMS[name]
@@ -53,7 +72,7 @@ def test_each_form_equals_xlas_convolution(name, size, strides, padding, dilatio
     w = _geometry.window(
         "test", spatial, size, strides=strides, padding=padding, dilation=dilation
     )
-    x, kernel, bias = draw(5, *spatial, c), draw(*size, i, o, seed=1), draw(o, seed=2)
+    x, kernel, bias = draw(n, *spatial, c), draw(*size, i, o, seed=1), draw(o, seed=2)
 
     @jax.jit
     def both(x, kernel, bias):
@@ -65,13 +84,14 @@ def test_each_form_equals_xlas_convolution(name, size, strides, padding, dilatio
 
 
 @pytest.mark.parametrize(
-    "c, i, o",
-    [(2, 2, 3), (3, 1, 3), (4, 2, 6), (20, 20, 40)],
-    ids=["columns", "taps", "groups", "lax"],
+    "name",
+    ["columns", "images", "mixed", "taps", "taps by image", "groups", "lax"],
 )
-def test_hessian_vector_products_agree_with_the_definition(c, i, o, x64):
+def test_hessian_vector_products_agree_with_the_definition(name, x64, monkeypatch):
+    c, i, o = FORMS[name.replace(" ", "_").upper()]
+    monkeypatch.setattr(forms._choices, "chosen", lambda *_: {"cpu": name})
     w = _geometry.window("test", (6, 5), (3, 2))
-    fast = forms.convolution(w, c // i)
+    fast = forms.convolution.__wrapped__(w, c // i)
     x, kernel, bias = draw(3, 6, 5, c), draw(3, 2, i, o, seed=1), draw(o, seed=2)
 
     def product(f):
@@ -87,18 +107,61 @@ def test_hessian_vector_products_agree_with_the_definition(c, i, o, x64):
     assert relative(product(fast)(kernel, x), definition) < 1e-12
 
 
-def test_the_choice_of_forms():
-    def chosen(x, kernel, groups=1, **options):
-        rank = len(kernel) - 2
-        w = _geometry.window("test", x[-rank - 1 : -1], kernel[:-2], **options)
-        return forms._choose(w, groups, x, kernel)
+def chosen(x, kernel, direction="forward", strides=1):
+    """What a CPU computes it with."""
+    rank = len(kernel) - 2
+    space, size = x[-rank - 1 : -1], kernel[:-2]
+    w = _geometry.window("test", space, size, strides=strides, padding="SAME")
+    arrays = (jax.ShapeDtypeStruct(s, jnp.float32) for s in (x, kernel))
+    found = forms._chosen(w, x[-1] // kernel[-2], *arrays, direction)
+    return found.get("cpu", forms.LAX)
 
-    assert chosen((64, 28, 28, 1), (5, 5, 1, 6)) is forms.COLUMNS
-    assert chosen((64, 28, 28, 64), (3, 3, 64, 64)) is forms.LAX
-    assert chosen((64, 28, 28, 64), (1, 1, 64, 64)) is forms.MATMUL
-    assert chosen((8, 28, 28, 32), (3, 3, 1, 32), groups=32) is forms.TAPS
-    assert chosen((8, 28, 28, 32), (3, 3, 8, 32), groups=4) is forms.GROUPS_OF_COLUMNS
-    assert chosen((8, 28, 28, 3), (7, 7, 3, 64), strides=2) is forms.LAX
+
+def test_the_choice_of_forms_is_the_tables():
+    """For the shapes of each row; what has no row is left to XLA."""
+    rows = [r for r in forms._choices.rows() if r["operation"] == "conv"]
+    for row in (r for r in rows if r["platform"] == "cpu"):
+        for direction, name in row["chosen"].items():
+            found = chosen(*map(tuple, row["shapes"]), direction, row["strides"])
+            assert found is forms.FORMS[name], row["class"]
+    assert chosen((9, 5, 5, 4096), (3, 3, 4096, 4096), "backward") is forms.LAX
+    assert chosen((0, 28, 28, 64), (3, 3, 1, 64)) is forms.LAX
+
+
+def test_the_table_knows_what_xla_is_slow_at():
+    """These were 4 to 80 times faster on every CPU that was measured."""
+    depthwise = (8, 28, 28, 64), (3, 3, 1, 64)
+    assert chosen(*depthwise) is forms.TAPS
+    assert chosen(*depthwise, "backward") in (forms.TAPS, forms.TAPS_BY_IMAGE)
+    assert chosen((8, 28, 28, 64), (1, 1, 64, 64), "backward") is forms.MATMUL
+    groups = (forms.GROUPS, forms.GROUPS_OF_COLUMNS)
+    assert chosen((8, 56, 56, 64), (3, 3, 8, 64), "backward") in groups
+
+
+def test_a_form_that_does_not_fit_is_not_chosen(monkeypatch):
+    """A class may hold shapes that the form of its row cannot compute, or may not."""
+    w = _geometry.window("test", (28, 28), (5, 5))
+    monkeypatch.setattr(forms._choices, "chosen", lambda *_: {"cpu": "columns"})
+    kernel = jax.ShapeDtypeStruct((5, 5, 1, 6), jnp.float32)
+    for n, expected in ((64, {"cpu": forms.COLUMNS}), (10**4, {})):
+        x = jax.ShapeDtypeStruct((n, 28, 28, 1), jnp.float32)
+        assert forms._chosen(w, 1, x, kernel, "forward") == expected
+
+
+@pytest.mark.parametrize("platform", ["cpu", "cuda"])
+def test_every_platform_with_rows_has_a_branch(platform, monkeypatch):
+    """The form stands in the program of its platform and in no other."""
+    monkeypatch.setattr(forms._choices, "chosen", lambda *_: {platform: "taps"})
+    forms.convolution.cache_clear()
+    x, kernel = draw(8, 6, 5, 3), draw(3, 2, 1, 3)
+    f = jax.jit(lambda x, kernel: layers.depthwise_conv(x, kernel))
+    there = {
+        p: "stablehlo.convolution"
+        in f.trace(x, kernel).lower(lowering_platforms=(p,)).as_text()
+        for p in ("cpu", "cuda", "tpu")
+    }
+    forms.convolution.cache_clear()
+    assert there == {p: p != platform for p in there}
 
 
 def test_causal_padding_does_not_see_the_future():

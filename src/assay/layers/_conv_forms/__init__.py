@@ -2,24 +2,37 @@
 
 Every form has ``value(w, x, kernel, bias) -> y`` and ``pull(w, x, kernel, bias, g) ->
 cotangents`` with x (n, *spatial, c), kernel (*window, c / groups, o) and `w` the
-window. XLA's own convolution is the definition, and runs on GPU and TPU with its own
-gradients. On CPU it is slow for few channels, for groups, as a 1×1, and three to
-fourteen times slower still inside `lax.scan`, so `_choose` picks another form there.
+window. XLA's own convolution is the definition. On CPU it is slow for few channels,
+for groups, as a 1×1, in its kernel gradient, and inside `lax.scan`: the table of
+`_choices` says what was measured, and value and cotangents are chosen apart.
 """
 
 from collections.abc import Callable
 from functools import cache, partial
 
-from jax import lax
-
 from assay import _geometry
 from assay.autodiff import with_backward
+from assay.layers import _choices
 from assay.layers._conv_forms._columns import COLUMNS
 from assay.layers._conv_forms._groups import GROUPS, GROUPS_OF_COLUMNS
+from assay.layers._conv_forms._images import IMAGES, MIXED
 from assay.layers._conv_forms._lax import LAX
 from assay.layers._conv_forms._matmul import MATMUL
 from assay.layers._conv_forms._shared import Form
 from assay.layers._conv_forms._taps import TAPS
+from assay.layers._conv_forms._taps_by_image import TAPS_BY_IMAGE
+
+FORMS: dict[str, Form] = {
+    "lax": LAX,
+    "matmul": MATMUL,
+    "columns": COLUMNS,
+    "images": IMAGES,
+    "mixed": MIXED,
+    "taps": TAPS,
+    "taps by image": TAPS_BY_IMAGE,
+    "groups": GROUPS,
+    "groups of columns": GROUPS_OF_COLUMNS,
+}
 
 
 @cache  # one function a window, so that eager calls compile once
@@ -28,42 +41,45 @@ def convolution(w: _geometry.Window, groups: int) -> Callable:
     plain = partial(LAX.value, w)
 
     def forward(x, kernel, bias):
-        form = _choose(w, groups, x.shape, kernel.shape)
-        args = (x, kernel, bias)
-        if form is LAX:
-            return plain(*args), ()
-        cpu = partial(form.value, w)
-        return lax.platform_dependent(*args, cpu=cpu, default=plain), ()
+        forms = _chosen(w, groups, x, kernel, "forward")
+        values = {p: partial(form.value, w) for p, form in forms.items()}
+        return _choices.run(values, plain, x, kernel, bias), ()
 
     def backward(args, _, g):
         x, kernel, bias = args
-        form = _choose(w, groups, x.shape, kernel.shape)
-        if form is LAX:
-            return LAX.pull(w, x, kernel, bias, g)
-        default, cpu = partial(LAX.pull, w), partial(form.pull, w)
-        return lax.platform_dependent(x, kernel, bias, g, cpu=cpu, default=default)
+        forms = _chosen(w, groups, x, kernel, "backward")
+        pulls = {p: partial(form.pull, w) for p, form in forms.items()}
+        return _choices.run(pulls, partial(LAX.pull, w), x, kernel, bias, g)
 
     return with_backward(plain, forward, backward)
 
 
-def _choose(w: _geometry.Window, groups: int, x_shape, kernel_shape) -> Form:
-    """The form for a CPU, measured on 2 cores with AVX-512."""
-    c, o = x_shape[-1], kernel_shape[-1]
-    if 0 in x_shape:
-        return LAX  # nothing to compute
-    if groups == c > 1 and w.taps() <= 64:
-        return TAPS
-    if groups > 1:
-        one = (*x_shape[:-1], c // groups), (*kernel_shape[:-1], o // groups)
-        few = _choose(w, 1, *one) is COLUMNS
-        return LAX if groups > 32 else GROUPS_OF_COLUMNS if few else GROUPS
-    if w.taps() == 1 and not any(map(any, w.pads)):
-        return MATMUL
-    outputs = _geometry.output_sizes("conv", x_shape[1:-1], w)
-    columns = x_shape[0] * w.taps() * c
-    for n in outputs:
-        columns *= n
-    # Few channels: LeNet's layers are 1.5 to 3.5 times faster, 64 channels 2 to 4
-    # times slower. Beyond 64 MiB of columns the memory is what costs.
-    few, still = c <= 16 and o <= 32, all(s == 1 for s in w.strides)
-    return COLUMNS if few and still and columns <= 2**24 else LAX
+def _chosen(w: _geometry.Window, groups: int, x, kernel, direction) -> dict[str, Form]:
+    """The form of each platform that has a better one than XLA's own."""
+    if 0 in (*x.shape, *kernel.shape):
+        return {}  # nothing to compute
+    shapes = x.shape, kernel.shape
+    named = _choices.chosen("conv", x.dtype, shape_class(w, groups, *shapes), direction)
+    forms = {p: FORMS[name] for p, name in named.items()}
+    return {p: form for p, form in forms.items() if form.fits(w, groups, *shapes)}
+
+
+def shape_class(w: _geometry.Window, groups: int, x_shape, kernel_shape) -> str:
+    """What decides which form is fastest, every size by its power of four."""
+    b, c, (i, o) = _choices.bucket, x_shape[-1], kernel_shape[-2:]
+    strided = "strided" if any(s > 1 for s in w.strides) else "still"
+    if MATMUL.fits(w, groups, x_shape, kernel_shape):
+        return f"pointwise {strided}, {b(c)} to {b(o)}"
+    places = 1
+    for n in _geometry.output_sizes("conv", x_shape[1:-1], w):
+        places *= n
+    if groups == 1:
+        kind = f"dense, {b(c)} to {b(o)}"
+    elif groups == c:
+        kind = f"depthwise, {b(c)}"
+    else:
+        kind = f"{b(groups)} groups, {b(i)} to {b(o // groups)}"
+    # Under 8 images the batch is too short an axis to vectorize over.
+    many = "many" if x_shape[0] >= 8 else "few"
+    size = f"{b(w.taps())} taps {strided}, {b(places)} places, {many}"
+    return f"{len(w.size)}d {kind}, {size}"

@@ -88,4 +88,11 @@ def _unshift(part, at, size, w: _geometry.Window, axis):
     )
 
 
-COLUMNS = _shared.Form(_value, _pull)
+def _fits(w: _geometry.Window, groups: int, x_shape, kernel_shape) -> bool:
+    """Up to 64 MiB of columns: beyond, the memory is what costs."""
+    out = _geometry.output_sizes("conv", x_shape[1:-1], w)
+    columns = x_shape[0] * w.taps() * x_shape[-1] * _shared.size(out)
+    return groups == 1 < w.taps() and columns <= 2**24
+
+
+COLUMNS = _shared.Form(_value, _pull, _fits)

@@ -29,8 +29,15 @@ def _pull(form: _shared.Form, w: _geometry.Window, x, kernel, bias, g):
     return join(dx), join(dkernel), None if bias is None else join(dbias)
 
 
+def _fits(form: _shared.Form, w: _geometry.Window, groups: int, x_shape, kernel_shape):
+    if not 1 < groups <= 32 or groups == x_shape[-1]:
+        return False
+    x_shape = (*x_shape[:-1], kernel_shape[-2])
+    return form.fits(w, 1, x_shape, (*kernel_shape[:-1], kernel_shape[-1] // groups))
+
+
 def _each(form: _shared.Form) -> _shared.Form:
-    return _shared.Form(partial(_value, form), partial(_pull, form))
+    return _shared.Form(*(partial(f, form) for f in (_value, _pull, _fits)))
 
 
 GROUPS, GROUPS_OF_COLUMNS = _each(_lax.LAX), _each(_columns.COLUMNS)

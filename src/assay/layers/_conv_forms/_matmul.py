@@ -26,4 +26,8 @@ def _pull(w: _geometry.Window, x, kernel, bias, g):
     return dx, dkernel, _shared.bias_pull(bias, rows.T)
 
 
-MATMUL = _shared.Form(_value, _pull)
+def _fits(w: _geometry.Window, groups: int, x_shape, kernel_shape) -> bool:
+    return groups == 1 and w.taps() == 1 and not any(map(any, w.pads))
+
+
+MATMUL = _shared.Form(_value, _pull, _fits)

@@ -12,11 +12,16 @@ from jax import lax
 from assay import _geometry
 
 
+def always(w: _geometry.Window, groups: int, x_shape, kernel_shape) -> bool:
+    return True
+
+
 class Form(NamedTuple):
     """One way to compute a convolution."""
 
     value: Callable
     pull: Callable
+    fits: Callable = always  # (w, groups, x.shape, kernel.shape) -> it can, and may
 
 
 def bias_pull(bias: Any, rows):
@@ -81,3 +86,20 @@ def tap_slices(w: _geometry.Window, padded):
         end = [b + (m - 1) * s + 1 for b, m, s in ends]
         low, high = (0, *start, 0), (padded.shape[0], *end, padded.shape[-1])
         yield at, lax.slice(padded, low, high, (1, *w.strides, 1))
+
+
+def back_pads(w: _geometry.Window, spatial, out):
+    """(low, high, between) an axis: the cotangent as the turned kernel must see it."""
+    reach = _geometry.extent(w.size, w.dilation)
+    config = []
+    for n, m, r, s, (low, _) in zip(
+        spatial, out, reach, w.strides, w.pads, strict=True
+    ):
+        before = r - 1 - low
+        config.append((before, n + r - 1 - before - ((m - 1) * s + 1), s - 1))
+    return config
+
+
+def divisor(n: int, most: int) -> int:
+    """The largest divisor of n that is at most `most`."""
+    return next(d for d in range(max(min(n, most), 1), 0, -1) if n % d == 0)

@@ -8,7 +8,7 @@ from assay.layers._conv_forms import _shared
 
 
 def _value(w: _geometry.Window, x, kernel, bias):
-    x = _multiplied(x, kernel)
+    x = multiplied(x, kernel)
     weights = kernel.reshape(*w.size, -1)
     padded = jnp.pad(x, ((0, 0), *w.pads, (0, 0)))
     y = _shared.total(
@@ -21,10 +21,10 @@ def _value(w: _geometry.Window, x, kernel, bias):
 def _pull(w: _geometry.Window, x, kernel, bias, g):
     weights = kernel.reshape(*w.size, -1)
     c, m = x.shape[-1], kernel.shape[-1] // x.shape[-1]
-    dx = _taps_back(w, weights, g, x.shape[1:-1])
+    dx = back(w, weights, g, x.shape[1:-1])
     dx = dx.reshape(*x.shape, m).sum(-1) if m > 1 else dx
-    dkernel = _taps_kernel(
-        w, jnp.pad(_multiplied(x, kernel), ((0, 0), *w.pads, (0, 0))), g
+    dkernel = _kernel_pull(
+        w, jnp.pad(multiplied(x, kernel), ((0, 0), *w.pads, (0, 0))), g
     )
     return (
         dx,
@@ -33,31 +33,25 @@ def _pull(w: _geometry.Window, x, kernel, bias, g):
     )
 
 
-def _multiplied(x, kernel):
+def multiplied(x, kernel):
     """Every channel as often as it has filters."""
     m = kernel.shape[-1] // x.shape[-1]
     return jnp.repeat(x, m, axis=-1) if m > 1 else x
 
 
-def _taps_back(w: _geometry.Window, weights, g, spatial):
+def back(w: _geometry.Window, weights, g, spatial):
     """The same sum, the kernel flipped, over the cotangent spread by the strides."""
-    reach = _geometry.extent(w.size, w.dilation)
-    config = []
-    for n, m, r, s, (low, _) in zip(
-        spatial, g.shape[1:-1], reach, w.strides, w.pads, strict=True
-    ):
-        before = r - 1 - low
-        config.append((before, n + r - 1 - before - ((m - 1) * s + 1), s - 1))
+    config = _shared.back_pads(w, spatial, g.shape[1:-1])
     wide = lax.pad(g, jnp.zeros((), g.dtype), [(0, 0, 0), *config, (0, 0, 0)])
-    back = _geometry.Window(w.size, (1,) * len(w.size), w.pads, w.dilation)
+    one = _geometry.Window(w.size, (1,) * len(w.size), w.pads, w.dilation)
     flipped = jnp.flip(weights, range(len(w.size)))
     return _shared.total(
         part * jnp.broadcast_to(flipped[at], part.shape)
-        for at, part in _shared.tap_slices(back, wide)
+        for at, part in _shared.tap_slices(one, wide)
     )
 
 
-def _taps_kernel(w: _geometry.Window, padded, g):
+def _kernel_pull(w: _geometry.Window, padded, g):
     """Σ over images and places of input · cotangent, for each tap and channel.
 
     One image at a time, summed over the first spatial axis only: what is left,
@@ -75,4 +69,9 @@ def _taps_kernel(w: _geometry.Window, padded, g):
     return total.sum(range(1, total.ndim - 1)) if total.ndim > 2 else total
 
 
-TAPS = _shared.Form(_value, _pull)
+def fits(w: _geometry.Window, groups: int, x_shape, kernel_shape) -> bool:
+    # More taps than that take the compiler seconds.
+    return groups == x_shape[-1] > 1 and w.taps() <= 64
+
+
+TAPS = _shared.Form(_value, _pull, fits)
