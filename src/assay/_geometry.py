@@ -14,6 +14,10 @@ from assay import _check
 Padding = str | int | Sequence[tuple[int, int]]
 PerAxis = int | Sequence[int]
 
+ZEROS = ("SAME", "SAME_LOWER", "VALID", "CAUSAL")  # what stands around is 0
+BORDERS = {"CIRCULAR": "wrap", "REFLECT": "reflect", "REPLICATE": "edge"}  # NumPy's
+NAMES = (*ZEROS, *BORDERS)
+
 
 class Window(NamedTuple):
     """A window and its steps, one entry per spatial axis; hashable."""
@@ -66,9 +70,9 @@ def extent(size: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:
 
 
 def resolve(who: str, padding: Padding, spatial, reach, strides):
-    """((low, high), …) of "SAME", "VALID", "CAUSAL", a number, or pairs."""
+    """((low, high), …) of a name in `ZEROS`, a number, or pairs."""
     if isinstance(padding, str):
-        _check.choice(who, "padding", padding, ("SAME", "VALID", "CAUSAL"))
+        _check.choice(who, "padding", padding, ZEROS)
         axes = zip(spatial, reach, strides, strict=True)
         return tuple(_named(padding, *axis) for axis in axes)
     if isinstance(padding, int | np.integer):
@@ -82,7 +86,16 @@ def _named(padding: str, n: int, reach: int, stride: int) -> tuple[int, int]:
     if padding == "CAUSAL":  # the output at t sees inputs up to t
         return reach - 1, 0
     total = max((-(-n // stride) - 1) * stride + reach - n, 0)
-    return total // 2, total - total // 2
+    small, large = total // 2, total - total // 2
+    return (small, large) if padding == "SAME" else (large, small)
+
+
+def border(reach: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """What a name in `BORDERS` pads: all windows that are centred on a place.
+
+    The same for every stride, as Flax has it, where "SAME" spreads what is missing.
+    """
+    return tuple(((r - 1) // 2, r // 2) for r in reach)
 
 
 def _pairs(who: str, padding: Any, rank: int):
@@ -105,6 +118,43 @@ def output_sizes(who: str, spatial: Sequence[int], w: Window) -> tuple[int, ...]
         _check.fail(who, must, tuple(padded), "Use padding='SAME', or larger inputs.")
     steps = zip(padded, reach, w.strides, strict=True)
     return tuple((n - r) // s + 1 for n, r, s in steps)
+
+
+def transposed(
+    who: str,
+    spatial: Sequence[int],
+    size: Sequence[int],
+    *,
+    strides: PerAxis = 1,
+    padding: Padding = "VALID",
+    dilation: PerAxis = 1,
+) -> tuple[Window, tuple[int, ...]]:
+    """(the window of the convolution that this transposes, the sizes it comes to).
+
+    Its pads are what is cut off the full (n − 1)·s + reach; below 0 they add zeros.
+    """
+    size = per_axis(who, "window", size, len(size))
+    strides = per_axis(who, "strides", strides, len(size))
+    dilation = per_axis(who, "dilation", dilation, len(size))
+    reach = extent(size, dilation)
+    if isinstance(padding, str):
+        _check.choice(who, "padding", padding, ("SAME", "VALID"))
+        steps = zip(reach, strides, strict=True)
+        pads = tuple(_cut(padding, r - s) for r, s in steps)
+    else:
+        pads = resolve(who, padding, spatial, reach, strides)
+    axes = zip(spatial, reach, strides, pads, strict=True)
+    out = tuple((n - 1) * s + r - sum(p) if n else 0 for n, r, s, p in axes)
+    if any(n > 0 and m < 1 for n, m in zip(spatial, out, strict=True)):
+        must = "the padding must leave something of the full output"
+        _check.fail(who, must, f"an output of {out}", "Lower padding.")
+    return Window(size, strides, pads, dilation), out
+
+
+def _cut(padding: str, beyond: int) -> tuple[int, int]:
+    """What is cut off where a window reaches so far beyond its stride."""
+    low = max(beyond, 0) // 2 if padding == "SAME" else 0
+    return low, (beyond if padding == "SAME" else min(beyond, 0)) - low
 
 
 def valid_counts(spatial: Sequence[int], w: Window) -> np.ndarray:

@@ -15,6 +15,7 @@ from assay.images._grid import grid_sample as grid_sample
 from assay.images._interpolate import interpolate as interpolate
 from assay.images._pad import center_crop as center_crop
 from assay.images._pad import crop as crop
+from assay.images._pad import insert_zeros as insert_zeros
 from assay.images._pad import pad as pad
 from assay.images._patches import fold as fold
 from assay.images._patches import unfold as unfold

@@ -1,4 +1,4 @@
-"""More pixels around an image, or fewer."""
+"""More pixels around an image or between its pixels, or fewer."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from assay import _check
+from assay import _check, _geometry
 from assay.typing import Array, Scalar, Shaped
 
 Around = int | Sequence[tuple[int, int]]
@@ -68,6 +68,32 @@ def crop(
         _check.fail("crop", f"cropping must fit into the sizes {sizes}", pairs)
     kept = [slice(lo, n - hi) for n, (lo, hi) in zip(sizes, pairs, strict=True)]
     return jnp.asarray(x)[(..., *kept, slice(None))]
+
+
+def insert_zeros(
+    x: Shaped[Array, "*batch_and_space c"],
+    factors: int | Sequence[int],
+    *,
+    spatial: int = 2,
+) -> Shaped[Array, "*batch_and_space_out c"]:
+    """y[f·i] = x[i], and zeros between: (n − 1)·f + 1 places of n.
+
+    `factors` is a number for each spatial axis, or one for each of `spatial` axes. A
+    convolution of y is fractionally strided: Flax's input_dilation, lax's lhs_dilation.
+    `layers.conv_transpose` does both at once.
+
+    >>> insert_zeros(jnp.array([[1], [2], [3]]), (3,)).ravel()
+    Array([1, 0, 0, 2, 0, 0, 3], dtype=int32)
+
+    Dumoulin and Visin 2016, A guide to convolution arithmetic, arXiv:1603.07285.
+    """
+    d = spatial if isinstance(factors, int | np.integer) else len(factors)
+    factors = _geometry.per_axis("insert_zeros", "factors", factors, d)
+    layout = f"(*batch, {d} spatial, channels)"
+    _check.rank_at_least("insert_zeros", "x", x, d + 1, layout)
+    x = jnp.asarray(x)
+    steps = [0] * (x.ndim - d - 1) + [f - 1 for f in factors] + [0]
+    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, s) for s in steps])
 
 
 def center_crop(

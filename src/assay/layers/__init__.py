@@ -28,6 +28,8 @@ from assay.layers._conv import pointwise_conv as pointwise_conv
 from assay.layers._conv import separable_conv as separable_conv
 from assay.layers._conv import spatially_separable_conv as spatially_separable_conv
 from assay.layers._conv_transpose import conv_transpose as conv_transpose
+from assay.layers._deformable_conv import Deformation as Deformation
+from assay.layers._deformable_conv import deformable_conv as deformable_conv
 from assay.layers._dense import dense as dense
 from assay.layers._dense import flatten as flatten
 from assay.layers._dense import residual as residual
@@ -41,6 +43,8 @@ from assay.layers._dropout_alpha import feature_alpha_dropout as feature_alpha_d
 from assay.layers._dropout_gaussian import gaussian_dropout as gaussian_dropout
 from assay.layers._dropout_gaussian import gaussian_noise as gaussian_noise
 from assay.layers._embedding import embedding as embedding
+from assay.layers._fold_batch_norm import BatchNormParams as BatchNormParams
+from assay.layers._fold_batch_norm import fold_batch_norm as fold_batch_norm
 from assay.layers._global_pool import global_avg_pool as global_avg_pool
 from assay.layers._global_pool import global_max_pool as global_max_pool
 from assay.layers._group_norm import group_norm as group_norm
@@ -48,6 +52,9 @@ from assay.layers._group_norm import instance_norm as instance_norm
 from assay.layers._layer_norm import layer_norm as layer_norm
 from assay.layers._layer_norm import rms_norm as rms_norm
 from assay.layers._layer_norm import unit_norm as unit_norm
+from assay.layers._local_conv import local_conv as local_conv
+from assay.layers._masked_conv import masked_conv as masked_conv
+from assay.layers._masked_conv import pixel_cnn_mask as pixel_cnn_mask
 from assay.layers._max_pool import max_pool as max_pool
 from assay.layers._max_pool import max_pool_with_indices as max_pool_with_indices
 from assay.layers._max_pool import min_pool as min_pool

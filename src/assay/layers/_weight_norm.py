@@ -41,7 +41,8 @@ def weight_standardize(
 ) -> Float[Array, "*window i o"]:
     """(kernel − mean) / √(var + eps) · scale, over all axes but the last.
 
-    The eps is that of BiT: weights are small, and their variance is smaller. The
+    The standardized convolution is `conv(x, weight_standardize(kernel), bias)`, for
+    any kind of conv. The eps is BiT's: weights are small, their variance smaller. The
     scaled form of Brock et al. (arXiv:2101.08692) has scale = gain / √(window · i).
 
     >>> weight_standardize(jnp.array([[0.01], [0.03]])).round(2).ravel().tolist()

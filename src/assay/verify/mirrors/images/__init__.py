@@ -10,6 +10,7 @@ from assay.verify.mirrors.images._grid import grid_sample as grid_sample
 from assay.verify.mirrors.images._interpolate import interpolate as interpolate
 from assay.verify.mirrors.images._pad import center_crop as center_crop
 from assay.verify.mirrors.images._pad import crop as crop
+from assay.verify.mirrors.images._pad import insert_zeros as insert_zeros
 from assay.verify.mirrors.images._pad import pad as pad
 from assay.verify.mirrors.images._patches import fold as fold
 from assay.verify.mirrors.images._patches import unfold as unfold

@@ -59,3 +59,18 @@ def center_crop(x, size):
         start = (y.shape[axis] - m) // 2
         y = np.take(y, range(start, start + m), axis)
     return y
+
+
+@given(x=(2, 4, 5, 3), factors=static((2, 3)))
+@given(x=integers(4, 5, 3, high=9), factors=static(2), spatial=static(1))
+@given(x=(2, 1, 3, 2, 3), factors=static((2, 1, 3)))
+@mark(source="the index of each pixel", ulp=0)
+def insert_zeros(x, factors, spatial=2):
+    factors = (factors,) * spatial if isinstance(factors, int) else factors
+    y = np.asarray(x)
+    for axis, f in zip(range(-len(factors) - 1, -1), factors, strict=True):
+        n, zeros = y.shape[axis], np.zeros_like(np.take(y, 0, axis))
+        places = range((n - 1) * f + 1)
+        slices = [zeros if i % f else np.take(y, i // f, axis) for i in places]
+        y = np.stack(slices, axis)
+    return y

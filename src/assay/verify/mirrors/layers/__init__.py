@@ -32,6 +32,13 @@ from assay.verify.mirrors.layers._dropout import spatial_dropout as spatial_drop
 from assay.verify.mirrors.layers._dropout import zoneout as zoneout
 from assay.verify.mirrors.layers._dropout import zoneout_inference as zoneout_inference
 from assay.verify.mirrors.layers._embedding import embedding as embedding
+from assay.verify.mirrors.layers._fold_batch_norm import (
+    fold_batch_norm as fold_batch_norm,
+)
+from assay.verify.mirrors.layers._local_conv import deformable_conv as deformable_conv
+from assay.verify.mirrors.layers._local_conv import local_conv as local_conv
+from assay.verify.mirrors.layers._masked_conv import masked_conv as masked_conv
+from assay.verify.mirrors.layers._masked_conv import pixel_cnn_mask as pixel_cnn_mask
 from assay.verify.mirrors.layers._neurons import adaline as adaline
 from assay.verify.mirrors.layers._neurons import lms_step as lms_step
 from assay.verify.mirrors.layers._neurons import mcculloch_pitts as mcculloch_pitts

@@ -11,6 +11,14 @@ def _per_axis(value, rank):
     return (value,) * rank if isinstance(value, int) else tuple(value)
 
 
+# The pixel that stands at the place i of an axis of n, for i outside 0 … n − 1.
+BORDERS = {
+    "CIRCULAR": lambda i, n: i % n,
+    "REFLECT": lambda i, n: n - 1 - abs(n - 1 - i % max(2 * n - 2, 1)),
+    "REPLICATE": lambda i, n: min(max(i, 0), n - 1),
+}
+
+
 def _pads(padding, spatial, window, strides, dilation):
     if isinstance(padding, int):
         return [(padding, padding)] * len(window)
@@ -21,8 +29,23 @@ def _pads(padding, spatial, window, strides, dilation):
         reach = (k - 1) * d + 1
         missing = max((-(-n // s) - 1) * s + reach - n, 0)
         same = (missing // 2, missing - missing // 2)
-        pads.append({"VALID": (0, 0), "CAUSAL": (reach - 1, 0), "SAME": same}[padding])
+        named = {"VALID": (0, 0), "CAUSAL": (reach - 1, 0), "SAME": same}
+        named["SAME_LOWER"] = same[::-1]
+        pads.append(named.get(padding, ((reach - 1) // 2, reach // 2)))
     return pads
+
+
+def _padded(x, pads, padding, fill):
+    """x with its border, read place by place where it is not a constant."""
+    around = [(0, 0)] * (x.ndim - len(pads) - 1) + pads + [(0, 0)]
+    if padding not in list(BORDERS):
+        return np.pad(x, around, constant_values=fill)
+    for axis, (low, high) in enumerate(around):
+        n = x.shape[axis]
+        if low + high:
+            there = [BORDERS[padding](i, n) for i in range(-low, n + high)]
+            x = np.take(x, there, axis)
+    return x
 
 
 def _slide(x, window, strides, padding, dilation, fill=0.0):
@@ -31,9 +54,7 @@ def _slide(x, window, strides, padding, dilation, fill=0.0):
     strides, dilation = _per_axis(strides, rank), _per_axis(dilation, rank)
     spatial = x.shape[-rank - 1 : -1]
     pads = _pads(padding, spatial, window, strides, dilation)
-    none = [(0, 0)]
-    all_pads = none * (x.ndim - rank - 1) + pads + none
-    padded = np.pad(x, all_pads, constant_values=fill)
+    padded = _padded(x, pads, padding, fill)
     reach = [(k - 1) * d + 1 for k, d in zip(window, dilation, strict=True)]
     sizes = zip(padded.shape[-rank - 1 : -1], reach, strides, strict=True)
     out = [(n - r) // s + 1 for n, r, s in sizes]
@@ -55,6 +76,9 @@ def _slide(x, window, strides, padding, dilation, fill=0.0):
 @given(x=(3, 7, 6, 20), kernel=(3, 2, 20, 4), bias=(4,), padding=static("SAME"))
 @given(x=(3, 4, 6, 5), kernel=(1, 1, 5, 4), bias=(4,), strides=static((1, 2)))
 @given(x=(3, 8, 2), kernel=(3, 2, 4), padding=static("CAUSAL"), dilation=static(2))
+@given(
+    x=(2, 7, 6, 4), kernel=(2, 3, 4, 5), strides=static(2), padding=static("SAME_LOWER")
+)
 @given(x=(2, 4, 5, 6, 2), kernel=(2, 3, 2, 2, 3), bias=(3,))
 @given(
     x=(4, 5, 6, 2),
