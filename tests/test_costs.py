@@ -1,9 +1,11 @@
 """The lectures' cost tables."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from assay import costs
+from assay import costs, images, layers
 
 
 def test_the_lectures_cost_table():
@@ -49,3 +51,73 @@ def test_a_window_larger_than_its_input_is_refused():
 def test_an_unknown_padding_suggests_the_nearest():
     with pytest.raises(ValueError, match="Did you mean 'SAME'"):
         costs.conv_output_shape((4, 4), (3, 3), padding="SAMME")
+
+
+def shape_of(f, *sizes, **words):
+    arrays = [jax.ShapeDtypeStruct(size, jnp.float32) for size in sizes]
+    return jax.eval_shape(lambda *a: f(*a, **words), *arrays).shape
+
+
+@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize("strides", [1, (3, 2)])
+@pytest.mark.parametrize("padding", ["VALID", "SAME", "SAME_LOWER", 2])
+def test_shapes_are_those_of_the_layers(padding, strides, dilation):
+    size, window = (9, 8), (3, 2)
+    words = {"strides": strides, "padding": padding, "dilation": dilation}
+    out = costs.conv_output_shape(size, window, **words)
+    image, kernel = (2, *size, 4), (*window, 4, 5)
+    assert shape_of(layers.conv, image, kernel, **words) == (2, *out, 5)
+    assert shape_of(layers.local_conv, image, (*out, *kernel), **words) == (2, *out, 5)
+    if padding == "CIRCULAR":
+        return
+    assert shape_of(images.unfold, image, window=window, **words) == (2, *out, 24)
+    if padding != "SAME_LOWER":
+        out = costs.conv_transpose_output_shape(size, window, **words)
+        assert shape_of(layers.conv_transpose, image, kernel, **words) == (2, *out, 5)
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize("strides", [None, 1, (3, 2)])
+@pytest.mark.parametrize("padding", ["VALID", "SAME", ((1, 0), (1, 1))])
+def test_shapes_are_those_of_the_pools(padding, strides, ceil_mode):
+    size, window = (9, 8), (3, 2)
+    words = {"strides": strides, "padding": padding, "dilation": (1, 2)}
+    words["ceil_mode"] = ceil_mode
+    out = costs.pool_output_shape(size, window, **words)
+    for f in (layers.max_pool, layers.min_pool):
+        assert shape_of(f, (2, *size, 4), window=window, **words) == (2, *out, 4)
+
+
+def test_groups_divide_the_multiplications():
+    """A grouped convolution is as many small ones; depthwise is the last of them."""
+    image, window = (7, 6), (3, 2)
+    one = costs.conv_multiplications(image, window, 4, 8)
+    assert costs.conv_multiplications(image, window, 4 // 2, 8) == one // 2
+    small = costs.conv_multiplications(image, window, 2, 4)
+    assert costs.conv_multiplications(image, window, 4 // 2, 8) == 2 * small
+    single = costs.conv_multiplications(image, window, 1, 8)
+    assert single == costs.depthwise_multiplications(image, window, 8)
+
+
+def test_frequencies_pay_for_wide_windows_and_many_images():
+    """One channel of a long signal: sooner the longer the window."""
+    signal = (2**14,)
+    direct, turned = costs.conv_multiplications, costs.fft_conv_multiplications
+    assert turned(signal, (9,), 1, 1) > direct(signal, (9,), 1, 1)
+    assert turned(signal, (1024,), 1, 1) < direct(signal, (1024,), 1, 1) / 10
+
+
+def test_a_transposed_convolution_costs_what_the_convolution_does():
+    """The same products, gathered the other way."""
+    out = costs.conv_output_shape((9, 8), (3, 2), strides=2)
+    there = costs.conv_multiplications((9, 8), (3, 2), 4, 5, strides=2, padding="VALID")
+    assert costs.conv_transpose_multiplications(out, (3, 2), 5, 4) == there
+
+
+def test_what_shapes_refuse():
+    with pytest.raises(ValueError, match="conv_output_shape: padding .* 'CIRCULAR'"):
+        costs.conv_output_shape((4, 4), (3, 3), padding="CIRCULA")
+    with pytest.raises(ValueError, match="conv_transpose_output_shape: padding"):
+        costs.conv_transpose_output_shape((4, 4), (3, 3), padding="CAUSAL")
+    with pytest.raises(ValueError, match="must leave something of the full output"):
+        costs.conv_transpose_output_shape((4, 4), (3, 3), padding=4)
