@@ -224,7 +224,7 @@ def test_the_reverse_pass_does_not_hold_what_all_taps_see():
 # --- folded ---
 
 
-SAME, AROUND = {"strides": 2, "padding": "SAME"}, {"padding": "CAUSAL"}
+SAME, AROUND = {"strides": 2, "padding": "SAME"}, {"padding": "CIRCULAR"}
 FOLDED = {
     "dense": (layers.dense, (3, 4), (4, 5), {}),
     "conv": (layers.conv, (2, 7, 6, 4), (3, 2, 4, 5), SAME),

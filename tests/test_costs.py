@@ -60,7 +60,7 @@ def shape_of(f, *sizes, **words):
 
 @pytest.mark.parametrize("dilation", [1, 2])
 @pytest.mark.parametrize("strides", [1, (3, 2)])
-@pytest.mark.parametrize("padding", ["VALID", "SAME", "SAME_LOWER", 2])
+@pytest.mark.parametrize("padding", ["VALID", "SAME", "SAME_LOWER", "CIRCULAR", 2])
 def test_shapes_are_those_of_the_layers(padding, strides, dilation):
     size, window = (9, 8), (3, 2)
     words = {"strides": strides, "padding": padding, "dilation": dilation}

@@ -1,9 +1,8 @@
 """Convolutions in 1-d, 2-d and 3-d: the rank of the kernel says which.
 
 A deep learning convolution is a cross-correlation: the kernel is not flipped.
-`x` is (*batch, *spatial, channels). `padding` is "SAME", "VALID", "CAUSAL" (the
-output at t sees inputs up to t), a number for both sides of every axis, or a pair
-(low, high) an axis; `strides` and `dilation` are a number or one an axis.
+`x` is (*batch, *spatial, channels). `padding` is that of `conv`; `strides` and
+`dilation` are a number or one an axis.
 """
 
 from math import prod
@@ -11,7 +10,7 @@ from math import prod
 import jax.numpy as jnp
 
 from assay import _check, _geometry
-from assay.layers import _conv_forms, _precision
+from assay.layers import _border, _conv_forms, _precision
 from assay.typing import Array, Float
 
 Features = Float[Array, "*batch_and_space c"]
@@ -29,18 +28,24 @@ def conv(
 ) -> Result:
     """y[t, o] = Σₖ Σᵢ x[s·t + d·k, i] · kernel[k, i, o] + bias[o].
 
+    `padding`: zeros by "SAME", "SAME_LOWER" (an odd one goes before), "VALID", "CAUSAL"
+    (y at t sees x up to t), a number for both sides of every axis, or a pair (low,
+    high) an axis. "CIRCULAR", "REFLECT" and "REPLICATE" lay the image itself around it,
+    (reach − 1) // 2 before and reach // 2 after, reach = (k − 1)·d + 1: Flax's numbers,
+    and torch's padding="same" with that padding_mode. For torch's padding=p, and other
+    widths, `images.pad` first; for Flax's input_dilation `images.insert_zeros` first.
+
     >>> conv(jnp.arange(5.0)[:, None], jnp.array([1.0, 0.0, -1.0])[:, None, None])[:, 0]
     Array([-2., -2., -2.], dtype=float32)
 
     LeCun et al. 1998, Gradient-based learning applied to document recognition.
     """
-    rank = _kernel_rank("conv", x, kernel)
+    _kernel_rank("conv", x, kernel)
     if x.shape[-1] != kernel.shape[-2]:
         got = f"x.shape={x.shape}, kernel.shape={kernel.shape}"
         must = "the kernel must have as many inputs (axis -2) as x has channels"
         _check.fail("conv", must, got, "For groups use grouped_conv.")
-    w = _window("conv", x, kernel, strides, padding, dilation)
-    return _apply("conv", x, kernel, bias, w, rank)
+    return _convolved("conv", x, kernel, bias, (strides, padding, dilation))
 
 
 def grouped_conv(
@@ -62,7 +67,7 @@ def grouped_conv(
 
     Krizhevsky et al. 2012, ImageNet classification with deep networks.
     """
-    rank = _kernel_rank("grouped_conv", x, kernel)
+    _kernel_rank("grouped_conv", x, kernel)
     c, (i, o) = x.shape[-1], kernel.shape[-2:]
     if not i or c % i or o % max(c // i, 1):
         must = (
@@ -70,8 +75,7 @@ def grouped_conv(
         )
         got = f"x.shape={x.shape}, kernel.shape={kernel.shape}"
         _check.fail("grouped_conv", must, got)
-    w = _window("grouped_conv", x, kernel, strides, padding, dilation)
-    return _apply("grouped_conv", x, kernel, bias, w, rank)
+    return _convolved("grouped_conv", x, kernel, bias, (strides, padding, dilation))
 
 
 def depthwise_conv(
@@ -91,13 +95,12 @@ def depthwise_conv(
 
     Howard et al. 2017, MobileNets, arXiv:1704.04861.
     """
-    rank = _kernel_rank("depthwise_conv", x, kernel)
+    _kernel_rank("depthwise_conv", x, kernel)
     if kernel.shape[-2] != 1 or kernel.shape[-1] % max(x.shape[-1], 1):
         must = "kernel must be (*window, 1, channels · multiplier)"
         got = f"x.shape={x.shape}, kernel.shape={kernel.shape}"
         _check.fail("depthwise_conv", must, got)
-    w = _window("depthwise_conv", x, kernel, strides, padding, dilation)
-    return _apply("depthwise_conv", x, kernel, bias, w, rank)
+    return _convolved("depthwise_conv", x, kernel, bias, (strides, padding, dilation))
 
 
 def pointwise_conv(
@@ -167,6 +170,7 @@ def spatially_separable_conv(
         got = f"{jnp.shape(column)} and {jnp.shape(row)}"
         _check.fail(who, "column and row must be vectors", got)
     k, m, c = column.shape[0], row.shape[0], x.shape[-1]
+    x, padding = _border.bordered(who, x, (k, m), padding)
     w = _geometry.window(who, x.shape[-3:-1], (k, m), strides=strides, padding=padding)
     _geometry.output_sizes(who, x.shape[-3:-1], w)
     down = jnp.broadcast_to(jnp.reshape(column, (k, 1, 1, 1)), (k, 1, 1, c))
@@ -245,6 +249,14 @@ def _prepared(who: str, x, kernel, bias, rank: int):
     flat = jnp.reshape(x, (prod(x.shape[: -rank - 1]), *x.shape[-rank - 1 :]))
     bias = None if bias is None else jnp.asarray(bias).astype(wide)
     return flat.astype(wide), jnp.asarray(kernel).astype(wide), bias, dtype
+
+
+def _convolved(who, x, kernel, bias, steps):
+    """`steps` are (strides, padding, dilation); borders but zeros are laid first."""
+    strides, padding, dilation = steps
+    x, padding = _border.bordered(who, x, kernel.shape[:-2], padding, dilation)
+    w = _window(who, x, kernel, strides, padding, dilation)
+    return _apply(who, x, kernel, bias, w, kernel.ndim - 2)
 
 
 def _apply(who, x, kernel, bias, w: _geometry.Window, rank: int):

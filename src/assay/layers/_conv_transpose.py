@@ -41,7 +41,14 @@ def conv_transpose(
     """
     rank, groups = _fitting(x, kernel, bias)
     spatial = x.shape[-rank - 1 : -1]
-    w, out = _window(spatial, kernel.shape[:-2], strides, padding, dilation)
+    w, out = _geometry.transposed(
+        "conv_transpose",
+        spatial,
+        kernel.shape[:-2],
+        strides=strides,
+        padding=padding,
+        dilation=dilation,
+    )
     dtype = jnp.result_type(x)
     if 0 in spatial:
         shape = *x.shape[: -rank - 1], *out, jnp.shape(kernel)[-1]
@@ -74,32 +81,6 @@ def _fitting(x, kernel, bias) -> tuple[int, int]:
         must = f"bias must have the shape ({o},) of the outputs"
         _check.fail(who, must, f"bias.shape={jnp.shape(bias)}")
     return rank, max(c // i, 1)
-
-
-def _window(spatial, size, strides, padding, dilation):
-    """(the window of the convolution that this transposes, the sizes of y)."""
-    who, rank = "conv_transpose", len(size)
-    strides = _geometry.per_axis(who, "strides", strides, rank)
-    dilation = _geometry.per_axis(who, "dilation", dilation, rank)
-    reach = _geometry.extent(size, dilation)
-    if isinstance(padding, str):
-        _check.choice(who, "padding", padding, ("SAME", "VALID"))
-        steps = zip(reach, strides, strict=True)
-        pads = tuple(_named(padding, r - s) for r, s in steps)
-    else:
-        pads = _geometry.resolve(who, padding, spatial, reach, strides)
-    axes = zip(spatial, reach, strides, pads, strict=True)
-    out = tuple((n - 1) * s + r - sum(p) if n else 0 for n, r, s, p in axes)
-    if any(n > 0 and m < 1 for n, m in zip(spatial, out, strict=True)):
-        must = "the padding must leave something of the full output"
-        _check.fail(who, must, f"an output of {out}", "Lower padding.")
-    return _geometry.Window(tuple(size), strides, pads, dilation), out
-
-
-def _named(padding: str, beyond: int) -> tuple[int, int]:
-    """What is cut off where a window reaches so far beyond its stride."""
-    low = max(beyond, 0) // 2 if padding == "SAME" else 0
-    return low, (beyond if padding == "SAME" else min(beyond, 0)) - low
 
 
 @cache  # one function a window, so that eager calls compile once

@@ -77,6 +77,16 @@ def _slide(x, window, strides, padding, dilation, fill=0.0):
 @given(x=(3, 4, 6, 5), kernel=(1, 1, 5, 4), bias=(4,), strides=static((1, 2)))
 @given(x=(3, 8, 2), kernel=(3, 2, 4), padding=static("CAUSAL"), dilation=static(2))
 @given(
+    x=(2, 7, 6, 4),
+    kernel=(3, 2, 4, 5),
+    padding=static("CIRCULAR"),
+    strides=static((2, 1)),
+    dilation=static((1, 2)),
+)
+@given(x=(2, 7, 6, 4), kernel=(4, 3, 4, 5), bias=(5,), padding=static("REFLECT"))
+@given(x=(2, 3, 4), kernel=(7, 4, 5), padding=static("REFLECT"), dilation=static(2))
+@given(x=(7, 6, 4), kernel=(4, 3, 4, 5), strides=static(3), padding=static("REPLICATE"))
+@given(
     x=(2, 7, 6, 4), kernel=(2, 3, 4, 5), strides=static(2), padding=static("SAME_LOWER")
 )
 @given(x=(2, 4, 5, 6, 2), kernel=(2, 3, 2, 2, 3), bias=(3,))
@@ -93,6 +103,7 @@ def conv(x, kernel, bias=None, strides=1, padding="VALID", dilation=1):
 
 @given(x=(2, 3, 9, 4), kernel=(3, 2, 6), bias=(6,))
 @given(x=(2, 7, 5, 6), kernel=(3, 2, 2, 3), padding=static("SAME"))
+@given(x=(2, 7, 5, 6), kernel=(3, 2, 2, 3), padding=static("CIRCULAR"))
 @given(x=(4, 5, 3, 4), kernel=(2, 2, 2, 2, 6), bias=(6,), strides=static(2))
 @mark(rows=True)
 def grouped_conv(x, kernel, bias=None, strides=1, padding="VALID", dilation=1):
@@ -121,6 +132,7 @@ def grouped_conv(x, kernel, bias=None, strides=1, padding="VALID", dilation=1):
 @given(x=(2, 7, 8, 3), kernel=(2, 3, 1, 3), dilation=static((2, 1)))
 @given(x=(2, 4, 5, 3, 2), kernel=(2, 3, 2, 1, 2), padding=static("SAME"))
 @given(x=(2, 5, 6, 1), kernel=(2, 3, 1, 3), bias=(3,))
+@given(x=(2, 7, 5, 3), kernel=(3, 2, 1, 6), bias=(6,), padding=static("REPLICATE"))
 @mark(rows=True)
 def depthwise_conv(x, kernel, bias=None, strides=1, padding="VALID", dilation=1):
     return grouped_conv(x, kernel, bias, strides, padding, dilation)
@@ -145,6 +157,7 @@ def pointwise_conv(x, kernel, bias=None):
     strides=static(2),
     padding=static("SAME"),
 )
+@given(x=(9, 3), depthwise=(4, 1, 3), pointwise=(3, 4), padding=static("REFLECT"))
 @mark(rows=True)
 def separable_conv(x, depthwise, pointwise, bias=None, strides=1, padding="VALID"):
     between = grouped_conv(x, depthwise, None, strides, padding)
@@ -155,6 +168,7 @@ def separable_conv(x, depthwise, pointwise, bias=None, strides=1, padding="VALID
 @given(
     x=(7, 8, 3), column=(3,), row=(4,), strides=static((2, 1)), padding=static("SAME")
 )
+@given(x=(2, 5, 8, 3), column=(3,), row=(4,), padding=static("CIRCULAR"))
 @mark(rows=True)
 def spatially_separable_conv(x, column, row, strides=1, padding="VALID"):
     """The full rank-1 kernel, in one pass."""
