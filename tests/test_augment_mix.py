@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from assay import augment
+from assay.augment import _mix
 
 IMAGE = np.random.default_rng(0).random((7, 9, 3)).astype(np.float32)
 BATCH = np.stack([np.full((4, 4, 1), i, np.uint8) for i in range(6)])
@@ -43,6 +44,22 @@ def test_alpha_may_be_traced_and_tells_how_much_is_mixed(key):
     assert ((strongest[0] > 0.99) | (strongest[0] == 1)).all()
     assert mixed[1].any()
     assert np.abs(strongest[1][mixed[1]] - 0.5).max() < 0.02
+
+
+def test_shares_have_betas_distribution(key):
+    """Kolmogorov and Smirnov's distance from SciPy's, each alpha at 21 places."""
+    stats = pytest.importorskip("scipy.stats", reason="SciPy is the oracle")
+    n, alphas = 40_000, np.array([0.05, 0.2, 0.5, 1.0, 3.0, 100.0], np.float32)
+    draw = jax.vmap(lambda k, a: _mix._beta("beta", k, n, a))
+    shares = np.asarray(jax.jit(draw)(jax.random.split(key, len(alphas)), alphas))
+    assert np.isfinite(shares).all()
+    assert ((shares >= 0) & (shares <= 1)).all()
+    for alpha, drawn in zip(alphas.tolist(), shares, strict=True):
+        places = stats.beta.ppf(np.linspace(0, 1, 23)[1:-1], alpha, alpha)
+        places = places[(places > 1e-30) & (places < 1 - 1e-6)]
+        seen = (drawn[:, None] <= places).mean(0)
+        off = np.abs(seen - stats.beta.cdf(places, alpha, alpha)).max()
+        assert off < 1.63 / n**0.5, f"{alpha=}: {off}"  # one in a hundred
 
 
 def test_cutmix_moves_bytes(key):

