@@ -2,11 +2,10 @@
 
 import jax.numpy as jnp
 
-from assay import _check, _numerics
+from assay import _check, _numerics, images
 from assay.typing import Array, DType
 
 LAYOUT = "(h, w, c)"
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: what an eye sees of red, green and blue
 
 
 def is_integer(dtype: DType) -> bool:
@@ -34,7 +33,4 @@ def luma(who: str, x: Array) -> Array:
     channels = x.shape[-1]
     if channels not in (1, 3):
         _check.fail(who, "image must have 1 or 3 channels", f"image.shape={x.shape}")
-    if channels == 1:
-        return x
-    red, green, blue = (w * x[..., i : i + 1] for i, w in enumerate(LUMA))
-    return red + green + blue
+    return x if channels == 1 else images.rgb_to_grayscale(x)
