@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from assay import augment
+from assay import augment, verify
 
 BYTES = np.random.default_rng(0).integers(20, 231, (40, 42, 3)).astype(np.uint8)
 
@@ -107,6 +107,37 @@ def test_four_channels_have_no_luma(name):
         getattr(augment, name)(jnp.ones((2, 2, 4)), 0.5)
 
 
+def test_clahe_is_kerass():
+    """The layer's numbers, also where tiles go beyond the image."""
+    pytest.importorskip("keras", reason="Keras is the peer")
+    verify.keras_optimizer("Adam")  # imports it on JAX
+    import keras
+
+    x = BYTES.astype(np.float32)
+    name = "ContrastLimitedAdaptiveHistogramEqualization"
+    for clip_limit, grid in ((4.0, (8, 8)), (1.5, (3, 5))):
+        layer = getattr(keras.layers, name)((0, 255), clip_limit, grid, "channels_last")
+        theirs = np.asarray(layer(x))
+        ours = augment.clahe(BYTES, clip_limit=clip_limit, grid=grid)
+        assert ours.dtype == jnp.uint8
+        assert np.abs(np.asarray(ours) - theirs).max() < 0.51
+
+
+def test_limits_of_clahe():
+    """0 changes nothing; one tile without limit gives ranks; it sweeps."""
+    image = np.random.default_rng(1).random((33, 31, 1)).astype(np.float32) / 2
+    change = lambda limit: augment.clahe(image, clip_limit=limit, grid=(1, 1))  # noqa: E731
+    none, some, whole = jax.jit(jax.vmap(change))(jnp.array([0.0, 2.0, jnp.inf]))
+    np.testing.assert_allclose(none, np.round(image * 255) / 255, atol=1e-5)
+    assert none.max() < some.max() < whole.max() == 1
+    levels = np.round(image * 255).ravel()
+    rank = np.searchsorted(np.sort(levels), levels, "right") - (levels == 0).sum()
+    expected = rank / (levels > 0).sum()
+    np.testing.assert_allclose(whole.ravel(), expected, atol=1e-5)
+    flat = augment.clahe(np.full((9, 9, 3), 77, np.uint8), clip_limit=0.0)
+    assert (flat == 77).all()
+
+
 def test_other_errors_name_the_argument():
     """Rank, channels, factors, thresholds and bits out of range."""
     with pytest.raises(ValueError, match="invert: image must have at least 3 axes"):
@@ -117,5 +148,9 @@ def test_other_errors_name_the_argument():
         augment.adjust_brightness(jnp.ones((2, 2, 1)), -1.0)
     with pytest.raises(ValueError, match=r"threshold must be in \[0, 1\]; got 128"):
         augment.solarize(BYTES, 128)
+    with pytest.raises(ValueError, match=r"clahe: clip_limit must be in \[0, inf\]"):
+        augment.clahe(BYTES, clip_limit=-1.0)
+    with pytest.raises(ValueError, match="clahe: grid must be at least 1 by 1"):
+        augment.clahe(BYTES, grid=(0, 2))
     with pytest.raises(ValueError, match=r"bits must be in \[0, 16\]; got -1"):
         augment.posterize(BYTES, -1)

@@ -69,11 +69,56 @@ def test_the_matrix_undoes_shear_then_zoom_then_turn_then_move():
     np.testing.assert_allclose(got, expected, rtol=1e-5)
 
 
+def test_a_tilted_image_is_pillows():
+    """PIL.Image.transform reads the same pixels, its places counted from the corner."""
+    pillow = pytest.importorskip("PIL.Image", reason="Pillow is the peer")
+    image = np.random.default_rng(2).random((9, 13)).astype(np.float32)
+    m = np.array([[0.8, 0.1, 0.3], [-0.1, 0.7, 0.2], [0.02, -0.01, 1.0]])
+    centre = np.array([[1, 0, 6.5], [0, 1, 4.5], [0, 0, 1]])
+    corner = centre @ m @ np.linalg.inv(centre)
+    how = (pillow.Transform.PERSPECTIVE, (corner / corner[2, 2]).ravel()[:8])
+    theirs = pillow.fromarray(image).transform(
+        (13, 9), *how, pillow.Resampling.BILINEAR
+    )
+    warp = jax.jit(augment.warp_perspective)
+    got = warp(image[..., None], jnp.float32(m))[..., 0]
+    inside = warp(jnp.ones((9, 13, 1)), jnp.float32(m))[..., 0] > 0.999
+    assert inside.sum() > 80
+    # Pillow rounds places of an image of float32.
+    np.testing.assert_allclose(got[inside], np.asarray(theirs)[inside], atol=1e-4)
+    affine = m[:2]
+    np.testing.assert_allclose(
+        warp(image[..., None], jnp.float32(np.vstack([affine, [0, 0, 1]]) * 3)),
+        augment.warp_affine(image[..., None], jnp.float32(affine)),
+        atol=1e-5,
+    )
+
+
+def test_on_the_horizon_nothing_is_seen():
+    """Where the third number is 0 the place is far outside, and slopes are finite."""
+    m = jnp.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    seen = lambda x, m: augment.warp_perspective(x, m).sum()  # noqa: E731
+    value, slopes = jax.jit(jax.value_and_grad(seen, (0, 1)))(jnp.ones((3, 5, 1)), m)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((value, slopes)))
+
+
+def test_corners_come_inward_and_may_be_swept(key):
+    """Scale 0 is the image; 0.6 keeps its middle and loses some of its edge."""
+    image = jnp.ones((20, 30, 1))
+    one = lambda s: augment.random_perspective(image, s, key=key)[..., 0]  # noqa: E731
+    plain, tilted = jax.jit(jax.vmap(one))(jnp.array([0.0, 0.6]))
+    np.testing.assert_allclose(plain, 1.0, atol=1e-5)
+    assert (tilted[8:12, 11:19] > 0.999).all()
+    assert tilted.sum() < 600
+    assert not np.array_equal(tilted, tilted[:, ::-1])
+
+
 @pytest.mark.parametrize(
     "change",
     [lambda x, k: augment.random_rotation(x, 0.0, key=k)]
-    + [lambda x, k: augment.random_affine(x, key=k)],
-    ids=["random_rotation", "random_affine"],
+    + [lambda x, k: augment.random_affine(x, key=k)]
+    + [lambda x, k: augment.random_perspective(x, 0.0, key=k)],
+    ids=["random_rotation", "random_affine", "random_perspective"],
 )
 def test_limits_of_0_leave_the_image_and_its_bytes(key, change):
     """Bytes come back bit for bit, so places are known to a fraction of a pixel."""
@@ -103,6 +148,10 @@ def test_errors(key):
     """Ranks, shapes, kinds, limits and names that cannot be."""
     with pytest.raises(ValueError, match=r"matrix must have the shape \(2, 3\)"):
         augment.warp_affine(IMAGE, jnp.eye(2))
+    with pytest.raises(ValueError, match=r"matrix must have the shape \(3, 3\)"):
+        augment.warp_perspective(IMAGE, jnp.eye(2, 3))
+    with pytest.raises(ValueError, match=r"distortion_scale must be in \[0, 1\]"):
+        augment.random_perspective(IMAGE, 1.5, key=key)
     with pytest.raises(TypeError, match="warp_affine: matrix must be floating"):
         augment.warp_affine(IMAGE, jnp.ones((2, 3), jnp.int32))
     with pytest.raises(ValueError, match=r"random_zoom: scale\[0\] must be in"):

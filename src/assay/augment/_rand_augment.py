@@ -1,32 +1,17 @@
-"""RandAugment: a few of fourteen changes, all with one strength."""
+"""RandAugment and TrivialAugment: any of fourteen changes, all as likely."""
 
 import math
-from collections.abc import Callable
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from assay import _check
-from assay.augment._blend import (
-    adjust_brightness,
-    adjust_contrast,
-    adjust_saturation,
-    adjust_sharpness,
-)
-from assay.augment._levels import auto_contrast, equalize, posterize, solarize
-from assay.augment._pixels import is_integer, restored, units
-from assay.augment._warp import warp_affine
-from assay.typing import Array, DType, Key, Scalar, Shaped
+from assay.augment._changes import FOURTEEN, Reach, one_of, share_of_size
+from assay.augment._pixels import restored, units
+from assay.typing import Array, Key, Scalar, Shaped
 
 STRONGEST = 30
-# At the greatest strength, as in AutoAugment (arXiv:1805.09501).
-SHEAR, MOVE, TURN, BLEND, BITS = 0.3, 150 / 331, math.radians(30), 0.9, 4
-WARPS = ("shear_x", "shear_y", "translate_x", "translate_y", "rotate")
-BLENDS = (adjust_brightness, adjust_saturation, adjust_contrast, adjust_sharpness)
-OTHERS = ("identity", "posterize", "solarize", "auto_contrast", "equalize")
-OPERATIONS = len(WARPS) + len(BLENDS) + len(OTHERS)
 
 
 def rand_augment(
@@ -58,49 +43,41 @@ def rand_augment(
     _check.within("rand_augment", "magnitude", magnitude, 0, STRONGEST)
     dtype = jnp.result_type(image)
     strength = jnp.asarray(magnitude, x.dtype) / STRONGEST
+    change = one_of(FOURTEEN, Reach(share_of_size(x, 150 / 331)), dtype)
 
-    def change(x, key):
+    def step(x, key):
         of_choice, of_sign = jax.random.split(key)
-        chosen = jax.random.randint(of_choice, (), 0, OPERATIONS, jnp.int32)
-        up = jax.random.bernoulli(of_sign)
-        signed = jnp.where(up, strength, -strength)
-        warp = partial(warp_affine, matrix=_matrix(x, chosen, signed))
-        blends = [partial(f, factor=1 + BLEND * signed) for f in BLENDS]
-        branches = [warp, *blends, lambda x: x, *_levels(strength, dtype)]
-        # The first five are one branch, whose matrix is chosen.
-        return lax.switch(jnp.maximum(chosen - len(WARPS) + 1, 0), branches, x), None
+        chosen = jax.random.randint(of_choice, (), 0, len(FOURTEEN), jnp.int32)
+        # int32: the same draws with and without x64.
+        up = jax.random.randint(of_sign, (), 0, 2, jnp.int32) == 1
+        return change(x, chosen, jnp.where(up, strength, -strength)), None
 
-    x, _ = lax.scan(change, x, jax.random.split(key, count))
+    x, _ = lax.scan(step, x, jax.random.split(key, count))
     return restored(x, dtype)
 
 
-def _matrix(x: Array, chosen: Array, signed: Array) -> Array:
-    """Where the warp of that number reads; of any number, one of the five."""
-    h, w, _ = x.shape
-    one, zero, turn = jnp.ones_like(signed), jnp.zeros_like(signed), TURN * signed
-    c, s = jnp.cos(turn), jnp.sin(turn)
-    lean, move = SHEAR * signed, MOVE * signed
-    matrices = [
-        (one, lean, zero, zero, one, zero),
-        (one, zero, zero, lean, one, zero),
-        (one, zero, move * w, zero, one, zero),
-        (one, zero, zero, zero, one, move * h),
-        (c, -s, zero, s, c, zero),
-    ]
-    known = jnp.stack([jnp.stack(m).reshape(2, 3) for m in matrices])
-    return known[jnp.minimum(chosen, len(WARPS) - 1)]
+def trivial_augment(
+    image: Shaped[Array, "h w c"], *, key: Key
+) -> Shaped[Array, "h w c"]:
+    """One change, any of `rand_augment`'s fourteen, by any of 31 strengths.
 
+    The strongest is a shear of 0.99, a translation by 32 pixels, 135°, factors of
+    1 ± 0.99, 2 of 8 bits and all pixels solarized: the paper's wide search space.
+    Images have 1 or 3 channels; for a batch see `rand_augment`.
 
-def _levels(strength: Array, dtype: DType) -> list[Callable[[Array], Array]]:
-    """What maps levels to levels; bytes are posterized as bytes."""
-    bits = 8 - jnp.round(BITS * strength).astype(jnp.int32)
+    >>> image = jnp.ones((8, 8, 3)) / 2
+    >>> trivial_augment(image, key=jax.random.key(0)).shape
+    (8, 8, 3)
 
-    def fewer_bits(x):
-        if is_integer(dtype):
-            return units("rand_augment", posterize(restored(x, dtype), bits))
-        return posterize(x, bits)
-
-    # At strength 0 above white, so that white stays.
-    threshold = (1 - strength) * 256 / 255
-    solarized = partial(solarize, threshold=threshold)
-    return [fewer_bits, solarized, auto_contrast, equalize]
+    Müller and Hutter 2021, arXiv:2103.10158; torchvision's TrivialAugmentWide.
+    """
+    x = units("trivial_augment", image)
+    dtype = jnp.result_type(image)
+    # int32: the same draws with and without x64.
+    high = jnp.array([len(FOURTEEN), STRONGEST + 1, 2], jnp.int32)
+    drawn = jax.random.randint(key, (3,), jnp.zeros_like(high), high, jnp.int32)
+    strength = drawn[1].astype(x.dtype) / STRONGEST
+    reach = Reach((32.0, 32.0), 0.99, math.radians(135), 0.99, (8, 2))
+    change = one_of(FOURTEEN, reach, dtype)
+    y = change(x, drawn[0], jnp.where(drawn[2] == 1, strength, -strength))
+    return restored(y, dtype)

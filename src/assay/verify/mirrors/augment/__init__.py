@@ -14,4 +14,5 @@ from assay.verify.mirrors.augment._mix import *
 from assay.verify.mirrors.augment._moves import *
 from assay.verify.mirrors.augment._rand_augment import *
 from assay.verify.mirrors.augment._resized import *
+from assay.verify.mirrors.augment._spectrogram import *
 from assay.verify.mirrors.augment._warp import *

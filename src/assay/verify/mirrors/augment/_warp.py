@@ -50,6 +50,35 @@ def warp_affine(image, matrix, mode="linear", padding_mode="zeros"):
     return _affine(image, matrix, mode, padding_mode)
 
 
+def _perspective(image, matrix, mode="linear", padding_mode="zeros"):
+    """Every place by itself; SciPy counts (row, column) from the corner."""
+    image, matrix = np.asarray(image, np.float64), np.asarray(matrix, np.float64)
+    h, w, channels = image.shape
+    y, x = np.mgrid[:h, :w].reshape(2, -1) - np.array([[(h - 1) / 2], [(w - 1) / 2]])
+    right, down, far = matrix @ np.stack([x, y, np.ones_like(x)])
+    places = np.stack([down / far + (h - 1) / 2, right / far + (w - 1) / 2])
+    how = {"order": ("nearest", "linear").index(mode), "mode": _OUTSIDE[padding_mode]}
+    read = [
+        ndimage.map_coordinates(image[..., c], places, **how) for c in range(channels)
+    ]
+    return np.stack(read, -1).reshape(image.shape)
+
+
+def _tilted(*shape):
+    """Matrices whose horizon is outside the image."""
+    size = np.array([[0.3, 0.3, 1.0], [0.3, 0.3, 1.0], [0.04, 0.04, 0.1]])
+    return Draw(lambda rng: np.eye(3) + size * rng.uniform(-1, 1, shape))
+
+
+@mark(source="scipy.ndimage.map_coordinates", rows=True, ulp=256, why=_WHY)
+@given(image=_pixels(5, 7, 2), matrix=_tilted(3, 3))
+@given(image=normal(6, 4, 2), matrix=_tilted(3, 3))
+@given(image=_pixels(5, 7, 2), matrix=_tilted(3, 3), padding_mode=static("border"))
+@given(image=_pixels(5, 7, 2), matrix=_tilted(3, 3), padding_mode=static("reflection"))
+def warp_perspective(image, matrix, mode="linear", padding_mode="zeros"):
+    return _perspective(image, matrix, mode, padding_mode)
+
+
 _H, _W = 9, 12
 
 
@@ -151,3 +180,38 @@ def random_affine(ours, image, degrees, translate, key):
     moved = _fills(move[:, 0], -1.2, 1.2), _fills(move[:, 1], -0.9, 0.9)
     facts = _fills(turn, -20, 20), _fills(shear, -15, 15), _fills(scale, 0.8, 1.5)
     return _fitted(got, *facts, *moved)
+
+
+def _homographies(got):
+    """The matrix of each result, from the pixels that were read inside."""
+    place = _ramp(None).reshape(-1, 3)
+    flat = np.asarray(got, np.float64).reshape(len(got), -1, 3)
+    matrices = []
+    for read in flat:
+        inside = np.abs(read[:, 2] - 1) < 1e-6
+        p, q = place[inside], read[inside, :2]
+        zero = np.zeros_like(p)
+        # q · (row 3 of the matrix, p) = (rows 1 and 2, p): the null vector of that.
+        rows = [
+            np.hstack([p, zero, -q[:, :1] * p]),
+            np.hstack([zero, p, -q[:, 1:] * p]),
+        ]
+        scale = np.tile([6.0, 4.5, 1.0], 3)
+        null = np.linalg.svd(np.vstack(rows) / scale)[2][-1] / scale
+        matrices.append(null.reshape(3, 3) / null[-1])
+    return np.array(matrices)
+
+
+@mark(property=True, source="the corners of the fitted matrices")
+@given(image=_image, distortion_scale=static(0.4), key=_a_key)
+def random_perspective(ours, image, distortion_scale, key):
+    got = _many(ours, key, np.asarray(image), distortion_scale)
+    matrices = _homographies(got)
+    expected = np.array([_perspective(image, m) for m in matrices])
+    half = np.array([_W / 2, _H / 2])
+    facts = [np.abs(got - expected).max() < 1e-3]
+    for sign in ((-1, -1), (1, -1), (1, 1), (-1, 1)):
+        seen = np.linalg.inv(matrices) @ np.append(sign * half, 1)
+        inward = 1 - sign * seen[:, :2] / seen[:, 2:] / half
+        facts += [_fills(inward[:, i], 0, distortion_scale) for i in (0, 1)]
+    return np.array(facts, float), np.ones(9)
