@@ -5,44 +5,50 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from assay.verify import _function, _laws, _measure, _rooms
+from assay.verify import _function, _laws, _laws_batch, _measure, _rooms
 from assay.verify._discover import discover, mirrored_rooms
 
-# Eager calls are many small programs to compile: rooms whose functions take many
-# operations are asked in one program instead, with NumPy arrays known while traced.
-ELEMENTWISE = {"activations", "losses", "initializers", "augment"}
+# Eager calls are many small programs to compile: metrics and optimizers are asked in
+# one program instead, with NumPy arrays known while traced.
+EAGER = {"activations", "losses", "initializers", "augment", "layers", "images"}
+SHAPED = {"layers", "images"}
 EXEMPT = {  # law -> rooms it does not speak about
-    "op_by_op_on_numpy_is_compiled": set(mirrored_rooms()) - ELEMENTWISE,
-    "takes_numpy": ELEMENTWISE,
+    "op_by_op_on_numpy_is_compiled": set(mirrored_rooms()) - EAGER,
+    "takes_numpy": EAGER,
+    "batch_axes_are_vmap": set(mirrored_rooms()) - SHAPED,
+    "refuses_what_does_not_fit": set(mirrored_rooms()) - SHAPED,
     "keeps_dtype": {"metrics", "optim"},
     "has_second_derivatives": {"metrics"},
 }
 
 
-def samples() -> list[tuple[str, str, dict]]:
-    """(room, name, inputs) of every function that takes arrays."""
+def samples() -> list[tuple[str, str, dict, dict]]:
+    """(room, name, inputs, facts) of every function that takes arrays."""
     found = []
     for room in (r for r in mirrored_rooms() if r != "costs"):  # Python numbers
         for name in discover(room):
             mirror = _rooms.mirror_of(room, name)
             cases = _rooms.cases_of(room, mirror)
-            inputs = _function.draw(cases[0]) if cases else {}
+            inputs, facts = (
+                _function.draw(cases[0]) if cases else {},
+                _rooms.facts_of(mirror),
+            )
             takes_arrays = jax.tree.leaves(_function.split(inputs)[0])
-            if takes_arrays and not _rooms.facts_of(mirror).get("higher_order"):
-                found.append((room, name, inputs))
+            if takes_arrays and not facts.get("higher_order"):
+                found.append((room, name, inputs, facts))
     return found
 
 
 SAMPLES = samples()
-IDS = [f"{room}.{name}" for room, name, _ in SAMPLES]
+IDS = [f"{room}.{name}" for room, name, *_ in SAMPLES]
 
 
-@pytest.mark.parametrize(("room", "name", "inputs"), SAMPLES, ids=IDS)
-def test_laws(room, name, inputs, request):
+@pytest.mark.parametrize(("room", "name", "inputs", "facts"), SAMPLES, ids=IDS)
+def test_laws(room, name, inputs, facts, request):
     """The function keeps every law that speaks about its room."""
     shapes_executed = request.config.getoption("--jaxtyping-packages", None)
-    subject, broken = _laws.Subject(discover(room)[name], inputs), []
-    for law in _laws.LAWS:
+    subject, broken = _laws.Subject(discover(room)[name], inputs, facts), []
+    for law in (*_laws.LAWS, *_laws_batch.LAWS):
         numpy = law in (_laws.op_by_op_on_numpy_is_compiled, _laws.takes_numpy)
         if shapes_executed and numpy:  # the annotations say Array
             continue

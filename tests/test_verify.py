@@ -1,11 +1,15 @@
 """The instruments themselves: they see what is wrong, and pass what is right."""
 
+import functools
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from assay import verify
-from assay.verify import _function, _laws, _measure, _rooms
+from assay.autodiff import with_backward
+from assay.typing import Array, Float
+from assay.verify import _function, _laws, _laws_batch, _measure, _rooms
 from assay.verify.mirrors._given import given, integers, normal, static
 
 
@@ -95,8 +99,45 @@ def test_laws_break_for_functions_that_break_them():
         _laws.takes_numpy(subject(lambda x: x * (1 + isinstance(x, np.ndarray))))
     with pytest.raises(AssertionError, match="second derivative"):
         _laws.has_second_derivatives(subject(lambda x: jnp.sqrt(jnp.abs(x - x))))
+    with pytest.raises(AssertionError, match="off forward mode"):
+        _laws.has_second_derivatives(subject(_twice_the_slope()))
     with pytest.raises(AssertionError):
         _laws.vmap_is_a_loop(subject(lambda x: x + _batched(x)))
+
+
+def _row(x: Float[Array, "*batch c"], bias: Float[Array, " c"], mixed=0.0):
+    """x + bias, or what mixes examples, and refuses nothing by itself."""
+    return x + jnp.broadcast_to(bias, x.shape) + mixed * x.sum()
+
+
+def test_laws_of_batch_axes_break_too():
+    """A sum over the batch, a weight that moves alone, an error of somebody else."""
+    inputs = {"x": np.ones((2, 3)), "bias": np.ones(3)}
+
+    def subject(f, **facts):
+        return _laws.Subject(f, inputs, facts)
+
+    mixed = functools.partial(_row, mixed=1.0)
+    _laws_batch.batch_axes_are_vmap(subject(_row))
+    _laws_batch.batch_axes_are_vmap(subject(mixed, batch=False))
+    with pytest.raises(AssertionError, match="Not equal"):
+        _laws_batch.batch_axes_are_vmap(subject(mixed))
+    with pytest.raises(AssertionError, match="moves the weights"):
+        empty = {"x": jnp.ones((0, 3)), "bias": jnp.ones(3)}
+        _laws_batch._weights_have_no_slope(lambda a: a["bias"].sum(), empty, ["x"])
+    with pytest.raises(AssertionError, match="a channel more.*broadcast"):
+        _laws_batch.refuses_what_does_not_fit(subject(_row))
+    accepted = subject(_row, accepts=("a channel more", "no axes"))
+    _laws_batch.refuses_what_does_not_fit(accepted)
+
+
+def _twice_the_slope():
+    """A reverse rule that is wrong."""
+    return with_backward(
+        jnp.sin,
+        lambda x: (jnp.sin(x), ()),
+        lambda args, _, ct: (2 * jnp.cos(args[0]) * ct,),
+    )
 
 
 def _tracer():

@@ -1,7 +1,8 @@
 """Derivatives written by hand that keep all of calculus.
 
-``jax.custom_vjp`` makes reverse mode fast and forbids every other: `jax.jvp`,
-`jax.hessian` and Hessian-vector products raise an error. Here they all work.
+``jax.custom_vjp`` makes reverse mode fast and forbids forward mode: `jax.jvp` raises an
+error, and `jax.hessian` does too where the rule itself has no derivative (a kernel, a
+callback). Here they all work.
 """
 
 from collections.abc import Callable, Iterable

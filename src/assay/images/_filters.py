@@ -38,6 +38,7 @@ def gaussian_blur(
         _check.fail(who, "sigma must be > 0", sigma)
     _check.floating(who, x=x)
     around = [(k // 2, k // 2) for k in sizes]
+    _check.rank_at_least(who, "x", x, d + 1, f"(*batch, {d} spatial, channels)")
     y = pad(_numerics.wide(x), around, mode=mode)
     for axis, k in enumerate(sizes, -d - 1):
         steps = (jnp.arange(k) - k // 2).astype(y.dtype)

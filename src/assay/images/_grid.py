@@ -214,4 +214,4 @@ def _outer(combine: Callable, a, b):
         return combine(a, b)
     shape = (*b.shape[:-1], a.shape[-1], b.shape[-1])
     a, b = (jnp.broadcast_to(c, shape) for c in (a[..., None], b[..., None, :]))
-    return combine(a, b).reshape(*shape[:-2], -1)
+    return combine(a, b).reshape(*shape[:-2], shape[-2] * shape[-1])

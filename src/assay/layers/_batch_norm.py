@@ -139,6 +139,7 @@ def batch_norm_inference(
     """
     who = "batch_norm_inference"
     _check.floating(who, x=x)
+    _check.rank_at_least(who, "x", x, 1, "(*batch, features)")
     z = jnp.asarray(x, wide(jnp.result_type(x)))
     spread_over = jnp.asarray(stats.var, z.dtype) + jnp.asarray(eps, z.dtype)
     z = z - spread(who, "stats.mean", stats.mean, z)
@@ -160,6 +161,7 @@ def _batch_norm(
 ) -> tuple[Array, Moments]:
     """y, and the moments in at least float32, one number per feature."""
     _check.floating(who, x=x)
+    _check.rank_at_least(who, "x", x, 1, "(*batch, features)")
     x = jnp.asarray(x)
     if over.mask is None and over.axis_name is None:
         scale = laid(who, "scale", scale, x, (x.ndim - 1,))

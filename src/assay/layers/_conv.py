@@ -95,11 +95,7 @@ def depthwise_conv(
 
     Howard et al. 2017, MobileNets, arXiv:1704.04861.
     """
-    _kernel_rank("depthwise_conv", x, kernel)
-    if kernel.shape[-2] != 1 or kernel.shape[-1] % max(x.shape[-1], 1):
-        must = "kernel must be (*window, 1, channels · multiplier)"
-        got = f"x.shape={x.shape}, kernel.shape={kernel.shape}"
-        _check.fail("depthwise_conv", must, got)
+    _depthwise_rank("depthwise_conv", x, kernel)
     return _convolved("depthwise_conv", x, kernel, bias, (strides, padding, dilation))
 
 
@@ -143,6 +139,7 @@ def separable_conv(
 
     Chollet 2017, Xception, arXiv:1610.02357.
     """
+    _depthwise_rank("separable_conv", x, depthwise)
     between = depthwise_conv(x, depthwise, strides=strides, padding=padding)
     return pointwise_conv(between, pointwise, bias)
 
@@ -224,6 +221,15 @@ def _kernel_rank(who: str, x, kernel) -> int:
         _check.fail(who, must, f"kernel.shape={jnp.shape(kernel)}")
     layout = f"(*batch, {rank} spatial, channels)"
     _check.rank_at_least(who, "x", x, rank + 1, layout)
+    return rank
+
+
+def _depthwise_rank(who: str, x, kernel) -> int:
+    """How many spatial axes the kernel has, when it has filters for each channel."""
+    rank = _kernel_rank(who, x, kernel)
+    if kernel.shape[-2] != 1 or kernel.shape[-1] % max(x.shape[-1], 1):
+        must = "kernel must be (*window, 1, channels · multiplier)"
+        _check.fail(who, must, f"x.shape={x.shape}, kernel.shape={kernel.shape}")
     return rank
 
 

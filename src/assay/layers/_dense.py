@@ -23,7 +23,7 @@ def dense(
     if jnp.ndim(kernel) != 2:
         must = "kernel must have the axes (inputs, outputs)"
         _check.fail("dense", must, f"kernel.shape={jnp.shape(kernel)}")
-    y = product(x, kernel)
+    y = product("dense", x, kernel)
     if bias is not None:
         y = y + spread("dense", "bias", bias, y)
     return y.astype(jnp.result_type(x))

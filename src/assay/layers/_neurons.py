@@ -28,7 +28,7 @@ def mcculloch_pitts(
     McCulloch and Pitts 1943, doi:10.1007/BF02478259.
     """
     dtype = jnp.result_type(weights)
-    total = product(jnp.asarray(x, dtype), weights)
+    total = _weighted("mcculloch_pitts", jnp.asarray(x, dtype), weights)
     fires = activations.step(total, jnp.asarray(theta, total.dtype)).astype(dtype)
     if inhibitory is None:
         return fires
@@ -136,8 +136,17 @@ def _net(who: str, x: Array, weights: Array, bias: Scalar) -> Array:
         must = "weights must be one row and bias one number"
         got = f"weights.shape={jnp.shape(weights)}, bias.shape={jnp.shape(bias)}"
         _check.fail(who, must, got, "For several neurons use dense, or vmap.")
-    total = product(x, weights)
+    total = _weighted(who, x, weights)
     return total + jnp.asarray(bias, total.dtype)
+
+
+def _weighted(who: str, x: Array, weights: Array) -> Array:
+    """Σ wᵢxᵢ in at least float32."""
+    if jnp.shape(x)[-1:] != jnp.shape(weights):
+        must = "x must be (*batch, inputs), one for each of the weights"
+        got = f"x.shape={jnp.shape(x)}, weights.shape={jnp.shape(weights)}"
+        _check.fail(who, must, got)
+    return product(who, x, weights)
 
 
 def _corrected(weights, bias, x, y, guess, learning_rate) -> tuple[Array, Array]:

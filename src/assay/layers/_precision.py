@@ -14,8 +14,12 @@ def wide(dtype: Any) -> Any:
     return jnp.float32 if half else dtype
 
 
-def product(x: Array, kernel: Array) -> Array:
+def product(who: str, x: Array, kernel: Array, name: str = "x") -> Array:
     """x · kernel over the last axis of x, accumulated and returned in `wide`."""
+    if jnp.shape(x)[-1:] != jnp.shape(kernel)[:1]:
+        must = f"{name} must be (*batch, features), one for each row of the kernel"
+        got = f"{name}.shape={jnp.shape(x)}, kernel.shape={jnp.shape(kernel)}"
+        _check.fail(who, must, got)
     return jnp.matmul(x, kernel, preferred_element_type=wide(jnp.result_type(x)))
 
 

@@ -60,8 +60,9 @@ def rnn_cell(
 
     Elman 1990, doi:10.1207/s15516709cog1402_1.
     """
-    net = _plus("rnn_cell", product(x, params.kernel), params.bias)
-    h = activations.tanh(net + product(carry, params.recurrent_kernel))
+    net = _plus("rnn_cell", product("rnn_cell", x, params.kernel), params.bias)
+    inner = product("rnn_cell", carry, params.recurrent_kernel, "carry")
+    h = activations.tanh(net + inner)
     h = h.astype(carry.dtype)
     return h, h
 
@@ -78,8 +79,8 @@ def lstm_cell(
 
     Hochreiter and Schmidhuber 1997; the forget gate is of Gers et al. 2000.
     """
-    net = _plus("lstm_cell", product(x, params.kernel), params.bias)
-    net = net + product(carry.h, params.recurrent_kernel)
+    net = _plus("lstm_cell", product("lstm_cell", x, params.kernel), params.bias)
+    net = net + product("lstm_cell", carry.h, params.recurrent_kernel, "carry.h")
     i, f, g, o = jnp.split(net, 4, axis=-1)
     sigmoid, tanh = activations.sigmoid, activations.tanh
     c = sigmoid(f) * carry.c.astype(net.dtype) + sigmoid(i) * tanh(g)
@@ -102,8 +103,8 @@ def gru_cell(
 
     The variant of Cho et al. 2014, arXiv:1406.1078, version 1.
     """
-    net = _plus("gru_cell", product(x, params.kernel), params.bias)
-    inner = product(carry, params.recurrent_kernel)
+    net = _plus("gru_cell", product("gru_cell", x, params.kernel), params.bias)
+    inner = product("gru_cell", carry, params.recurrent_kernel, "carry")
     inner = _plus("gru_cell", inner, params.recurrent_bias)
     (r, z, n), (hr, hz, hn) = jnp.split(net, 3, axis=-1), jnp.split(inner, 3, axis=-1)
     n = activations.tanh(n + activations.sigmoid(r + hr) * hn)
@@ -127,12 +128,12 @@ def gru_reset_before_cell(
     Cho et al. 2014, arXiv:1406.1078.
     """
     who, size = "gru_reset_before_cell", carry.shape[-1]
-    net = _plus(who, product(x, params.kernel), params.bias)
+    net = _plus(who, product(who, x, params.kernel), params.bias)
     net = _plus(who, net, params.recurrent_bias)
-    gates = product(carry, params.recurrent_kernel[:, : 2 * size])
+    gates = product(who, carry, params.recurrent_kernel[:, : 2 * size], "carry")
     r, z = jnp.split(net[..., : 2 * size] + gates, 2, axis=-1)
     kept = (activations.sigmoid(r) * carry.astype(net.dtype)).astype(carry.dtype)
-    inner = product(kept, params.recurrent_kernel[:, 2 * size :])
+    inner = product(who, kept, params.recurrent_kernel[:, 2 * size :], "carry")
     n = activations.tanh(net[..., 2 * size :] + inner)
     return _mixed(activations.sigmoid(z), n, carry)
 
@@ -146,6 +147,7 @@ def zero_carry(
     >>> zero_carry(params, jnp.ones((2, 3))).shape
     (2, 4)
     """
+    _check.rank_at_least("zero_carry", "x", x, 1, "(*batch, features)")
     size = params.recurrent_kernel.shape[0]
     # zeros_like, not zeros: inside shard_map the carry must vary as x does.
     zeros = jnp.zeros_like(x, shape=(*jnp.shape(x)[:-1], size))
@@ -204,6 +206,7 @@ def bidirectional(
 
     Schuster and Paliwal 1997, doi:10.1109/78.650093.
     """
+    _check.rank_at_least("bidirectional", "x", x, 2, "(*batch, time, features)")
     ahead, ys = recurrent(cell, params[0], carry[0], x, mask=mask)
     back, zs = recurrent(cell, params[1], carry[1], x, mask=mask, reverse=True)
     joined = jax.tree.map(lambda y, z: jnp.concatenate([y, z], axis=-1), ys, zs)

@@ -21,8 +21,10 @@ PLATFORMS = ("cpu", "cuda", "tpu")
 class Subject:
     """A function with one set of drawn inputs; what laws share is computed once."""
 
-    def __init__(self, f: Callable, inputs: dict[str, Any]):
-        self.f, self.inputs = f, inputs
+    def __init__(
+        self, f: Callable, inputs: dict[str, Any], facts: dict[str, Any] | None = None
+    ):
+        self.f, self.inputs, self.facts = f, inputs, facts or {}
 
     def prepared(self, dtype: Any = jnp.float32) -> tuple[Callable, Any]:
         """(g, arrays): `g(arrays)` calls the function with the statics closed over."""
@@ -30,13 +32,20 @@ class Subject:
         return lambda a: _function.call(self.f, {**a, **statics}), arrays
 
     @functools.cached_property
+    def compiled(self) -> Callable:
+        """The function of its arrays under a jit, in float32."""
+        return jax.jit(self.prepared()[0])
+
+    @functools.cached_property
     def value(self) -> Any:
-        """The compiled result in float32."""
-        g, arrays = self.prepared()
-        return jax.device_get(jax.jit(g)(arrays))
+        """The compiled result."""
+        return jax.device_get(self.compiled(self.prepared()[1]))
 
 
-def _agree(got: Any, expected: Any, what: str, tolerance: float = 1e-5) -> None:
+_quick = functools.partial(jax.jit, compiler_options=_function.QUICK)  # run once
+
+
+def agree(got: Any, expected: Any, what: str, tolerance: float = 1e-5) -> None:
     """Same structure, shapes, dtypes and NaN pattern; values within `tolerance`."""
     assert jax.tree.structure(got) == jax.tree.structure(expected), what
     for g, e in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
@@ -47,25 +56,31 @@ def _agree(got: Any, expected: Any, what: str, tolerance: float = 1e-5) -> None:
 
 
 def op_by_op_on_numpy_is_compiled(s: Subject) -> None:
-    """Called eagerly with NumPy arrays it gives what a jit gives with JAX's."""
+    """Called eagerly with NumPy arrays it gives what a jit gives with JAX's.
+
+    NaN too, where the first floating argument has one in its middle.
+    """
     g, arrays = s.prepared()
-    eager = g(jax.tree.map(np.asarray, arrays))
-    _agree(jax.device_get(eager), s.value, "eager")
+    known = jax.tree.map(np.asarray, arrays)
+    agree(jax.device_get(g(known)), s.value, "eager")
+    for name in [n for n in known if floating(known[n])][:1]:
+        spoilt = {**known, name: _spoilt(known[name])}
+        agree(jax.device_get(g(spoilt)), jax.device_get(s.compiled(spoilt)), "NaN")
 
 
 def takes_numpy(s: Subject) -> None:
     """NumPy arrays, known while it is traced, give the same as arrays of JAX."""
     g, arrays = s.prepared()
     known = jax.tree.map(np.asarray, arrays)
-    _agree(jax.device_get(jax.jit(lambda: g(known))()), s.value, "NumPy")
+    agree(jax.device_get(jax.jit(lambda: g(known))()), s.value, "NumPy")
 
 
 def vmap_is_a_loop(s: Subject) -> None:
     """vmap over a new axis equals calling twice; an empty axis gives empty results."""
     g, arrays = s.prepared()
     twice = jax.tree.map(lambda x: _copies(x, 2), arrays)
-    both = jax.device_get(jax.jit(jax.vmap(g))(twice))
-    _agree(jax.tree.map(lambda y: y[1], both), s.value, "vmap")
+    both = jax.device_get(_quick(jax.vmap(g))(twice))
+    agree(jax.tree.map(lambda y: y[1], both), s.value, "vmap")
     none = jax.tree.map(lambda x: jax.ShapeDtypeStruct((0, *x.shape), x.dtype), arrays)
     empty = jax.eval_shape(jax.vmap(g), none)
     assert all(y.shape[0] == 0 for y in jax.tree.leaves(empty))
@@ -84,12 +99,12 @@ def takes_float64(s: Subject) -> None:
     """Under x64 float64 stays float64, and agrees with float32 to float32's digits."""
     with jax.enable_x64(True):
         g, arrays = s.prepared(jnp.float64)
-        double = jax.device_get(jax.jit(g)(arrays))
+        double = jax.device_get(_quick(g)(arrays))
     pairs = zip(jax.tree.leaves(s.value), jax.tree.leaves(double), strict=True)
     for single, wide in pairs:
         if jnp.issubdtype(single.dtype, jnp.floating):
             assert wide.dtype == jnp.float64
-            _agree(single, np.asarray(wide).astype(np.float32), "x64", 1e-4)
+            agree(single, np.asarray(wide).astype(np.float32), "x64", 1e-4)
 
 
 def lowers_everywhere(s: Subject) -> None:
@@ -116,15 +131,18 @@ def runs_sharded(s: Subject) -> None:
         return jax.tree.map(lambda z: jnp.asarray(z)[None], y)
 
     each = jax.shard_map(local, mesh=mesh, in_specs=(spread,), out_specs=spread)
-    last = jax.tree.map(lambda y: y[-1], jax.device_get(jax.jit(each)(many)))
-    _agree(last, s.value, "shard_map")
+    last = jax.tree.map(lambda y: y[-1], jax.device_get(_quick(each)(many)))
+    agree(last, s.value, "shard_map")
 
 
 def has_second_derivatives(s: Subject) -> None:
-    """Forward over reverse is finite and symmetric along two directions."""
+    """Forward over reverse is finite and symmetric along two directions.
+
+    And both first derivatives say the same of the direction.
+    """
     with jax.enable_x64(True):
         g, arrays = s.prepared(jnp.float64)
-        moving = {n: a for n, a in arrays.items() if _floating(a)}
+        moving = {n: a for n, a in arrays.items() if floating(a)}
         if not moving:
             return
 
@@ -138,18 +156,24 @@ def has_second_derivatives(s: Subject) -> None:
         def scalar(m):
             return sum(jnp.sum(jnp.sin(y)) for y in real(m))
 
-        a, b = (_like(moving, seed) for seed in (1, 2))
+        a, b = (like(moving, seed) for seed in (1, 2))
         pairs = jax.tree.map(lambda x, y: np.stack([x, y]), a, b)
 
-        @jax.jit
+        @_quick
         def bend(m):
-            _, hessian = jax.linearize(jax.grad(scalar), m)
+            slope, hessian = jax.linearize(jax.grad(scalar), m)
             # Both directions at once: half the program to compile.
             of_a, of_b = _apart(jax.vmap(hessian)(pairs))
-            return _inner(of_a, b), _inner(of_b, a)
+            pushed = jax.jvp(scalar, (m,), (a,))[1]
+            size = jnp.sqrt(inner(slope, slope) * inner(a, a))
+            return (pushed - inner(slope, a)) / (size + 1e-30), (
+                inner(of_a, b),
+                inner(of_b, a),
+            )
 
-        one, other = bend(moving)
+        apart, (one, other) = jax.device_get(bend(moving))
     assert np.isfinite(one), "the second derivative is not finite"
+    assert abs(apart) < 1e-12, f"reverse mode is {apart} off forward mode"
     np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
 
 
@@ -162,17 +186,27 @@ def takes_both_kinds_of_key(s: Subject) -> None:
     )
     keys = jax.random.key(5), jax.random.PRNGKey(5)
     typed, old = (_function.call(s.f, {**rest, "key": k}) for k in keys)
-    _agree(typed, old, "keys", 0.0)
+    agree(typed, old, "keys", 0.0)
 
 
-def _floating(tree: Any) -> bool:
+def floating(tree: Any) -> bool:
+    """Whether all of its leaves are, and it has some."""
     leaves = jax.tree.leaves(tree)
     return bool(leaves) and all(jnp.issubdtype(x.dtype, jnp.floating) for x in leaves)
 
 
-def _like(tree: Any, seed: int) -> Any:
+def like(tree: Any, seed: int) -> Any:
+    """Gaussian numbers in the shapes of the leaves."""
     rng = np.random.default_rng(seed)
     return jax.tree.map(lambda x: rng.standard_normal(x.shape), tree)
+
+
+def _spoilt(tree: Any) -> Any:
+    """NaN in the middle of the first leaf."""
+    first, *rest = jax.tree.leaves(tree)
+    first = np.array(first)
+    first.flat[first.size // 2 : first.size // 2 + 1] = np.nan
+    return jax.tree.unflatten(jax.tree.structure(tree), [first, *rest])
 
 
 def _copies(x: Any, n: int) -> Any:
@@ -188,7 +222,8 @@ def _apart(pairs: Any) -> tuple[Any, Any]:
     return first, second
 
 
-def _inner(a: Any, b: Any) -> Any:
+def inner(a: Any, b: Any) -> Any:
+    """Σ a · b over all leaves."""
     pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
     return sum(jnp.vdot(x, y) for x, y in pairs)
 

@@ -140,7 +140,7 @@ def depthwise_conv(x, kernel, bias=None, strides=1, padding="VALID", dilation=1)
 
 @given(x=(2, 3, 4, 5), kernel=(5, 6), bias=(6,))
 @given(x=(5,), kernel=(5, 6))
-@mark(rows=True)
+@mark(rows=True, accepts=("one axis",))
 def pointwise_conv(x, kernel, bias=None):
     y = np.zeros((*x.shape[:-1], kernel.shape[1]))
     for i in range(kernel.shape[0]):
@@ -169,7 +169,7 @@ def separable_conv(x, depthwise, pointwise, bias=None, strides=1, padding="VALID
     x=(7, 8, 3), column=(3,), row=(4,), strides=static((2, 1)), padding=static("SAME")
 )
 @given(x=(2, 5, 8, 3), column=(3,), row=(4,), padding=static("CIRCULAR"))
-@mark(rows=True)
+@mark(rows=True, accepts=("a channel more",))
 def spatially_separable_conv(x, column, row, strides=1, padding="VALID"):
     """The full rank-1 kernel, in one pass."""
     c = x.shape[-1]

@@ -7,7 +7,15 @@ import numpy as np
 
 from assay import layers
 from assay.layers import GRUParams, LSTMCarry, LSTMParams, RNNParams
-from assay.verify.mirrors._given import Draw, booleans, given, integers, static, tree
+from assay.verify.mirrors._given import (
+    Draw,
+    booleans,
+    given,
+    integers,
+    mark,
+    static,
+    tree,
+)
 
 INPUTS, H = 4, 5  # features in, hidden units
 
@@ -87,6 +95,7 @@ def gru_reset_before_cell(params, carry, x):
 
 @given(params=rnn, x=(2, INPUTS))
 @given(params=lstm, x=(3, INPUTS))
+@mark(accepts=("a channel more",))
 def zero_carry(params, x):
     zeros = np.zeros((*x.shape[:-1], params.recurrent_kernel.shape[0]))
     return LSTMCarry._make([zeros, zeros]) if isinstance(params, LSTMParams) else zeros

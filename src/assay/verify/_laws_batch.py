@@ -1,0 +1,145 @@
+"""Laws of batch axes and of shapes, read off the annotations.
+
+An argument has batch axes in front if its annotation starts with "*batch", if it is
+the `carry` of a cell (or its `previous` one), or if it is an `x` or `ids` of any shape.
+What a function does otherwise its mirror says: `mark(batch=False)` where examples are
+mixed on purpose, `mark(accepts=("one axis",))` where a shape that looks wrong is right.
+"""
+
+import inspect
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from assay.verify import _function
+from assay.verify._laws import Subject, agree, floating
+
+
+def dims(f: Callable, name: str) -> str | None:
+    """The shape in an argument's annotation, None if it has none."""
+    parameter = inspect.signature(f).parameters.get(name)
+    annotation = parameter.annotation if parameter else None
+    for one in (annotation, *typing.get_args(annotation)):
+        shape = getattr(one, "dim_str", None)
+        if shape is not None:
+            return shape
+    return None
+
+
+def with_batch(s: Subject) -> list[str]:
+    """The given arguments that have batch axes."""
+
+    def has(name: str) -> bool:
+        shape = dims(s.f, name) or ""
+        anything = shape == "..." and name in ("x", "ids")
+        return name in ("carry", "previous") or shape.startswith("*batch") or anything
+
+    return [n for n in s.prepared()[1] if has(n)]
+
+
+def batch_axes_are_vmap(s: Subject) -> None:
+    """One axis more in front: each of its entries is what the entry alone gives.
+
+    Any other entry beside it, or none; and one axis fewer gives a result of one fewer.
+    """
+    names = with_batch(s)
+    if not names or "key" in s.inputs or not s.facts.get("batch", True):
+        return
+    g, arrays = s.prepared()
+
+    def changed(how):
+        new = {n: jax.tree.map(how, arrays[n]) for n in names}
+        return {**arrays, **new}
+
+    both = jax.jit(g, compiler_options=_function.QUICK)(changed(_beside_another))
+    agree(jax.device_get(_second(both)), s.value, "batch")
+    empty = changed(lambda x: np.zeros((0, *x.shape), x.dtype))
+    for y, one in _leaves(jax.eval_shape(g, empty), s.value):
+        assert y.shape == (0, *one.shape), f"of an empty batch: {y}"
+    _weights_have_no_slope(g, empty, names)
+    try:
+        fewer = jax.eval_shape(g, changed(lambda x: x[0]))
+    except (ValueError, TypeError, IndexError):  # it had no batch axis
+        return
+    for y, one in _leaves(fewer, s.value):
+        assert y.shape == one.shape[1:], f"without its first axis: {y}"
+
+
+def _weights_have_no_slope(g: Callable, empty: dict, names: list[str]) -> None:
+    """The gradient of an empty sum is 0."""
+    weights = {n: a for n, a in empty.items() if n not in names and floating(a)}
+    if not weights:
+        return
+
+    def total(w):
+        leaves = jax.tree.leaves(g({**empty, **w}))
+        return sum(jnp.sum(y.astype(jnp.float32)) for y in leaves)
+
+    slope = jax.jit(jax.grad(total), compiler_options=_function.QUICK)(weights)
+    for one in jax.tree.leaves(jax.device_get(slope)):
+        assert (one == 0).all(), "an empty batch moves the weights"
+
+
+def refuses_what_does_not_fit(s: Subject) -> None:
+    """A wrong number of channels or axes: the house's sentence, by its own name."""
+    told = {what: _refusal(s, shape) for what, shape in _wrong(s).items()}
+    # A driver leaves it to the cell that it is given.
+    functions = [s.f, *filter(callable, s.inputs.values())]
+    names = tuple(f"{f.__name__}: " for f in functions)
+    strange = {what: said for what, said in told.items() if not said.startswith(names)}
+    assert not strange, strange
+
+
+def _refusal(s: Subject, shape: tuple[int, ...]) -> str:
+    """What is said of an x of this shape."""
+    g, arrays = s.prepared()
+    x = jax.ShapeDtypeStruct(shape, arrays["x"].dtype)
+    try:
+        y = jax.eval_shape(g, {**arrays, "x": x})
+    except (ValueError, TypeError) as error:
+        return str(error).splitlines()[0]
+    except Exception as error:
+        return repr(error)
+    return f"nothing, and gives {y}"
+
+
+def _wrong(s: Subject) -> dict[str, tuple[int, ...]]:
+    """Shapes of x that the function has to refuse."""
+    arrays, names = s.prepared()[1], with_batch(s)
+    first, *rest = (dims(s.f, "x") or "...").split()
+    if "x" not in names or first == "...":
+        return {}
+    sizes = arrays["x"].shape
+    wrong: dict[str, tuple[int, ...]] = {"no axes": ()} if rest else {}
+    if "space" in first or len(rest) > 1:
+        wrong["one axis"] = sizes[-1:]
+    weights = [n for n in arrays if n not in (*names, "key") and _has_axes(arrays[n])]
+    if rest and (weights or rest[-1].isdigit()):
+        wrong["a channel more"] = (*sizes[:-1], sizes[-1] + 1)
+    accepted = s.facts.get("accepts", ())
+    return {what: shape for what, shape in wrong.items() if what not in accepted}
+
+
+def _has_axes(tree: Any) -> bool:
+    return any(np.ndim(leaf) for leaf in jax.tree.leaves(tree))
+
+
+def _beside_another(x: Any) -> np.ndarray:
+    """x second, behind its own entries in another order."""
+    x = np.asarray(x)
+    return np.stack([x.ravel()[::-1].reshape(x.shape), x])
+
+
+def _second(tree: Any) -> Any:
+    return jax.tree.map(lambda y: y[1], tree)
+
+
+def _leaves(a: Any, b: Any) -> Any:
+    return zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+
+
+LAWS = (batch_axes_are_vmap, refuses_what_does_not_fit)
