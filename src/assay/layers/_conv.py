@@ -40,12 +40,7 @@ def conv(
 
     LeCun et al. 1998, Gradient-based learning applied to document recognition.
     """
-    _kernel_rank("conv", x, kernel)
-    if x.shape[-1] != kernel.shape[-2]:
-        got = f"x.shape={x.shape}, kernel.shape={kernel.shape}"
-        must = "the kernel must have as many inputs (axis -2) as x has channels"
-        _check.fail("conv", must, got, "For groups use grouped_conv.")
-    return _convolved("conv", x, kernel, bias, (strides, padding, dilation))
+    return dense_conv("conv", x, kernel, bias, (strides, padding, dilation))
 
 
 def grouped_conv(
@@ -255,6 +250,16 @@ def _prepared(who: str, x, kernel, bias, rank: int):
     flat = jnp.reshape(x, (prod(x.shape[: -rank - 1]), *x.shape[-rank - 1 :]))
     bias = None if bias is None else jnp.asarray(bias).astype(wide)
     return flat.astype(wide), jnp.asarray(kernel).astype(wide), bias, dtype
+
+
+def dense_conv(who, x, kernel, bias, steps):
+    """`conv`, in the name of who asks."""
+    _kernel_rank(who, x, kernel)
+    if x.shape[-1] != kernel.shape[-2]:
+        got = f"x.shape={x.shape}, kernel.shape={kernel.shape}"
+        must = "the kernel must have as many inputs (axis -2) as x has channels"
+        _check.fail(who, must, got, "For groups use grouped_conv.")
+    return _convolved(who, x, kernel, bias, steps)
 
 
 def _convolved(who, x, kernel, bias, steps):

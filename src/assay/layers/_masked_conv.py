@@ -37,7 +37,7 @@ def masked_conv(
         _check.fail("masked_conv", "mask must be boolean", got, todo, kind=TypeError)
     # Not a product: 0 · ∞ is not a number.
     seen = jnp.where(jnp.asarray(mask), jnp.asarray(kernel), 0)
-    return _conv.conv(x, seen, bias, strides=strides, padding=padding)
+    return _conv.dense_conv("masked_conv", x, seen, bias, (strides, padding, 1))
 
 
 def pixel_cnn_mask(

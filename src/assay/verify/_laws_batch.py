@@ -1,7 +1,7 @@
 """Laws of batch axes and of shapes, read off the annotations.
 
 An argument has batch axes in front if its annotation starts with "*batch", if it is
-the `carry` of a cell (or its `previous` one), or if it is an `x` or `ids` of any shape.
+one of the `TREES`, as the `carry` of a cell, or if it is an `x` or `ids` of any shape.
 What a function does otherwise its mirror says: `mark(batch=False)` where examples are
 mixed on purpose, `mark(accepts=("one axis",))` where a shape that looks wrong is right.
 """
@@ -17,6 +17,8 @@ import numpy as np
 
 from assay.verify import _function
 from assay.verify._laws import Subject, agree, floating
+
+TREES = "carry", "previous", "deformation"  # all of their arrays have batch axes
 
 
 def dims(f: Callable, name: str) -> str | None:
@@ -36,7 +38,7 @@ def with_batch(s: Subject) -> list[str]:
     def has(name: str) -> bool:
         shape = dims(s.f, name) or ""
         anything = shape == "..." and name in ("x", "ids")
-        return name in ("carry", "previous") or shape.startswith("*batch") or anything
+        return name in TREES or shape.startswith("*batch") or anything
 
     return [n for n in s.prepared()[1] if has(n)]
 
