@@ -1,7 +1,5 @@
 """What is special to convolutions: forms that agree, the past, batches, errors."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -206,13 +204,6 @@ def test_gradients_of_vmap_agree_with_gradients_of_a_batch():
     a = jax.jit(jax.grad(batch, (0, 1)))(kernel, bias)
     b = jax.jit(jax.grad(mapped, (0, 1)))(kernel, bias)
     assert relative(a, b) < 1e-5
-
-
-def test_fft_conv_equals_conv():
-    x, kernel, bias = draw(2, 20, 30, 3), draw(7, 5, 3, 4, seed=1), draw(4, seed=2)
-    for padding in ("VALID", "SAME", 2):
-        both = [partial(f, padding=padding) for f in (layers.fft_conv, layers.conv)]
-        assert relative(*(jax.jit(f)(x, kernel, bias) for f in both)) < 2e-6
 
 
 def test_only_a_rank_one_kernel_separates():

@@ -22,7 +22,6 @@ from assay.layers._constraints import max_norm as max_norm
 from assay.layers._constraints import min_max_norm as min_max_norm
 from assay.layers._conv import conv as conv
 from assay.layers._conv import depthwise_conv as depthwise_conv
-from assay.layers._conv import fft_conv as fft_conv
 from assay.layers._conv import grouped_conv as grouped_conv
 from assay.layers._conv import pointwise_conv as pointwise_conv
 from assay.layers._conv import separable_conv as separable_conv
@@ -43,6 +42,7 @@ from assay.layers._dropout_alpha import feature_alpha_dropout as feature_alpha_d
 from assay.layers._dropout_gaussian import gaussian_dropout as gaussian_dropout
 from assay.layers._dropout_gaussian import gaussian_noise as gaussian_noise
 from assay.layers._embedding import embedding as embedding
+from assay.layers._fft_conv import fft_conv as fft_conv
 from assay.layers._fold_batch_norm import BatchNormParams as BatchNormParams
 from assay.layers._fold_batch_norm import fold_batch_norm as fold_batch_norm
 from assay.layers._global_pool import global_avg_pool as global_avg_pool

@@ -172,41 +172,6 @@ def spatially_separable_conv(
     return depthwise_conv(x, across, strides=(1, t), padding=((0, 0), left))
 
 
-def fft_conv(
-    x: Features,
-    kernel: Float[Array, "*window c o"],
-    bias: Float[Array, " o"] | None = None,
-    *,
-    padding: _geometry.Padding = "VALID",
-) -> Result:
-    """F⁻¹(F(x) · conj(F(kernel))) + bias: `conv` by way of the frequencies.
-
-    The same numbers as `conv` to rounding, relative to the largest of them; pays for
-    kernels as wide as their input.
-
-    >>> fft_conv(jnp.arange(5.0)[:, None], jnp.ones((3, 1, 1)))[:, 0].round(4).tolist()
-    [3.0, 6.0, 9.0]
-    """
-    rank = _kernel_rank("fft_conv", x, kernel)
-    if x.shape[-1] != kernel.shape[-2]:
-        must = "the kernel must have as many inputs (axis -2) as x has channels"
-        got = f"x.shape={x.shape}, kernel.shape={kernel.shape}"
-        _check.fail("fft_conv", must, got)
-    w = _window("fft_conv", x, kernel, 1, padding, 1)
-    out = _geometry.output_sizes("fft_conv", x.shape[-rank - 1 : -1], w)
-    flat, kernel, bias, dtype = _prepared("fft_conv", x, kernel, bias, rank)
-    padded = jnp.pad(flat, ((0, 0), *w.pads, (0, 0)))
-    # No zeros beyond the padding: what wraps around lies outside the valid part.
-    sizes = padded.shape[1:-1]
-    there = jnp.fft.rfftn(padded, axes=range(1, rank + 1))
-    filters = jnp.conj(jnp.fft.rfftn(kernel, sizes, axes=range(rank)))
-    product = jnp.einsum("n...i,...io->n...o", there, filters)
-    y = jnp.fft.irfftn(product, sizes, axes=range(1, rank + 1))
-    y = y[(slice(None), *(slice(n) for n in out))]
-    y = y if bias is None else y + jnp.broadcast_to(bias, y.shape)
-    return y.astype(dtype).reshape(*x.shape[: -rank - 1], *y.shape[1:])
-
-
 def _kernel_rank(who: str, x, kernel) -> int:
     """How many spatial axes the kernel has, when it and x fit together."""
     _check.floating(who, x=x, kernel=kernel)

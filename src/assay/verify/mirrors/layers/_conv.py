@@ -179,7 +179,16 @@ def spatially_separable_conv(x, column, row, strides=1, padding="VALID"):
 
 @given(x=(2, 3, 9, 4), kernel=(3, 4, 5), bias=(5,))
 @given(x=(2, 7, 8, 3), kernel=(3, 4, 3, 2), padding=static("SAME"))
+@given(x=(2, 3, 9, 4), kernel=(3, 2, 6), bias=(6,), strides=static(2))
+@given(x=(2, 9, 8, 3), kernel=(3, 4, 1, 6), bias=(6,), padding=static("SAME"))
+@given(
+    x=(2, 7, 9, 4),
+    kernel=(3, 2, 2, 6),
+    strides=static((2, 3)),
+    padding=static(((1, 2), (0, 1))),
+    dilation=static((1, 2)),
+)
 @given(x=(4, 5, 6, 2), kernel=(2, 3, 2, 2, 3), bias=(3,))
 @mark(rows=True, ulp=64, why="the transform mixes all places: relative to the largest")
-def fft_conv(x, kernel, bias=None, padding="VALID"):
-    return grouped_conv(x, kernel, bias, 1, padding)
+def fft_conv(x, kernel, bias=None, strides=1, padding="VALID", dilation=1):
+    return grouped_conv(x, kernel, bias, strides, padding, dilation)
