@@ -98,7 +98,16 @@ def _dense() -> Iterator[tuple[Shape, Shape, int]]:
         yield (8, side, side, c), (3, 3, c, o), 2
     for c, o, side in [(1, 4, 28), (4, 16, 14), (16, 16, 28), (64, 64, 28)]:
         yield (2, side, side, c), (3, 3, c, o), 1  # few images
-    for k, c in [(3, 16), (3, 64), (15, 1), (15, 16), (64, 1), (256, 1)]:
+    for k, c in [
+        (3, 16),
+        (3, 64),
+        (15, 1),
+        (15, 16),
+        (64, 1),
+        (64, 4),
+        (64, 16),
+        (256, 1),
+    ]:
         yield (8, 1024, c), (k, c, c), 1
     for k in (64, 256, 1024):
         yield (8, 4096, 1), (k, 1, 1), 1
@@ -121,7 +130,8 @@ def _apart() -> Iterator[tuple[Shape, Shape, int]]:
             yield (8, side, side, c), (k, k, 1, c), 1
     for c, side in [(16, 112), (64, 28), (64, 56), (64, 112), (256, 14), (256, 28)]:
         yield (8, side, side, c), (3, 3, 1, c), 2
-    for k, c, side in [(3, 64, 28), (3, 64, 56), (3, 256, 14), (7, 64, 28)]:
+    few = [(3, 64, 28), (3, 64, 56), (3, 256, 14), (7, 64, 28), (15, 16, 64)]
+    for k, c, side in [*few, (31, 16, 64)]:
         yield (2, side, side, c), (k, k, 1, c), 1  # few images
     for k, length in [(3, 1024), (15, 1024), (64, 1024), (256, 1024)]:
         yield (8, length, 64), (k, 1, 64), 1

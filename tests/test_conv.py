@@ -26,6 +26,7 @@ FORMS = {
     "MATMUL": (3, 3, 4),
     "COLUMNS": (3, 3, 4),
     "TAPS": (3, 1, 6),
+    "WIDE": (3, 1, 6),
     "TAPS_BY_IMAGE": (3, 1, 6),
     "IMAGES": (3, 3, 4),
     "MIXED": (3, 3, 4),
@@ -160,6 +161,59 @@ def test_every_platform_with_rows_has_a_branch(platform, monkeypatch):
     }
     forms.convolution.cache_clear()
     assert there == {p: p != platform for p in there}
+
+
+@pytest.mark.parametrize("k, pads", [(1, (0, 0)), (40, (19, 20)), (129, (130, 3))])
+def test_blocks_of_a_long_window_equal_xlas_convolution(k, pads, x64):
+    """Value and every cotangent; fewer outputs than a block, and several blocks."""
+    for places, c, o in ((300, 2, 3), (140, 1, 1)):
+        w = _geometry.window("test", (places,), (k,), padding=(pads,))
+        x, kernel, bias = draw(2, places, c), draw(k, c, o, seed=1), draw(o, seed=2)
+
+        @jax.jit
+        def both(x, kernel, bias, w=w):
+            y = forms.LAX.value(w, x, kernel, bias)
+            mine = forms.TOEPLITZ
+            ours = mine.value(w, x, kernel, bias), mine.pull(w, x, kernel, bias, y)
+            return ours, (y, forms.LAX.pull(w, x, kernel, bias, y))
+
+        assert relative(*both(x, kernel, bias)) < 1e-13
+
+
+@pytest.mark.parametrize("bad", [jnp.nan, jnp.inf, 1e38])
+def test_wide_forms_are_local(bad):
+    """What is wrong at one place reaches the outputs that see it, as XLA's own does."""
+    cases = [
+        (forms.TOEPLITZ, (1, 300, 1), (40, 1, 1)),
+        (forms.WIDE, (1, 20, 18, 2), (9, 8, 1, 2)),
+    ]
+    for form, shape, size in cases:
+        w = _geometry.window("test", shape[1:-1], size[:-2], padding="SAME")
+        kernel = jnp.abs(draw(*size)) + 1
+        x = jnp.abs(draw(*shape, seed=1)).at[0, 7].set(bad)
+
+        def both(f, x, kernel, w=w):
+            y = f.value(w, x, kernel, None)
+            return y, f.pull(w, x, kernel, None, jnp.ones_like(y))[:2]
+
+        mapped = jax.vmap(lambda x, f=form, k=kernel: both(f, x[None], k)[0][0])(x)
+        mine, theirs = (both(f, x, kernel) for f in (form, forms.LAX))
+        for a, b in zip(jax.tree.leaves(mine), jax.tree.leaves(theirs), strict=True):
+            assert np.array_equal(jnp.isfinite(a), jnp.isfinite(b))
+            assert np.array_equal(jnp.isnan(a), jnp.isnan(b))
+        assert np.array_equal(jnp.isfinite(mapped), jnp.isfinite(theirs[0]))
+
+
+def test_a_long_window_rounds_as_the_direct_sum_may():
+    """Within eps · taps · Σ |x| · |kernel|: the bound of a sum in any order."""
+    x, kernel = draw(2, 2048, 1), draw(1024, 1, 1, seed=1)
+    w = _geometry.window("test", (2048,), (1024,))
+    near = forms.TOEPLITZ.value(w, x, kernel, None)
+    bound = forms.TOEPLITZ.value(w, abs(x), abs(kernel), None)
+    exact = [np.convolve(np.float64(v[:, 0]), np.float64(kernel[::-1, 0, 0]), "valid")
+             for v in np.asarray(x)]  # fmt: skip
+    gap = abs(np.asarray(near, np.float64)[..., 0] - np.stack(exact))
+    assert (gap <= np.finfo(np.float32).eps * 1024 / 16 * bound[..., 0]).all()
 
 
 def test_causal_padding_does_not_see_the_future():

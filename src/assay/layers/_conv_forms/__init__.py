@@ -21,6 +21,8 @@ from assay.layers._conv_forms._matmul import MATMUL
 from assay.layers._conv_forms._shared import Form
 from assay.layers._conv_forms._taps import TAPS
 from assay.layers._conv_forms._taps_by_image import TAPS_BY_IMAGE
+from assay.layers._conv_forms._toeplitz import TOEPLITZ
+from assay.layers._conv_forms._wide import WIDE
 
 FORMS: dict[str, Form] = {
     "lax": LAX,
@@ -30,6 +32,8 @@ FORMS: dict[str, Form] = {
     "mixed": MIXED,
     "taps": TAPS,
     "taps by image": TAPS_BY_IMAGE,
+    "toeplitz": TOEPLITZ,
+    "wide": WIDE,
     "groups": GROUPS,
     "groups of columns": GROUPS_OF_COLUMNS,
 }
