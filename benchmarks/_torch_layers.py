@@ -33,9 +33,7 @@ class Torch:
 
     def close(self) -> None:
         """Let it end."""
-        assert self.process.stdin
-        self.process.stdin.close()
-        self.process.wait()
+        self.process.communicate()  # closes both pipes and waits
 
 
 def start() -> Torch | None:
@@ -112,7 +110,6 @@ def _turned(shape: list[int]) -> list[int]:
 def _serve() -> None:
     import torch
 
-    torch.set_num_threads(max(1, torch.get_num_threads()))
     current: tuple[Any, Any] = (None, None)
     for line in sys.stdin:
         q = json.loads(line)

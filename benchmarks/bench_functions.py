@@ -8,10 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax import linen
-from jax import lax
 
-from assay import activations, bench, layers, losses, optim
+from assay import activations, bench, losses, optim
 
 
 class Case(NamedTuple):
@@ -24,21 +22,6 @@ class Case(NamedTuple):
     shapes: tuple[tuple[int, ...], ...]
     small: tuple[tuple[int, ...], ...]  # for a smoke run
     differentiate: bool = True
-
-
-def _lax_conv(x: Any, kernel: Any, *, groups: int = 1) -> Any:
-    layout = ("NHWC", "HWIO", "NHWC")
-    return lax.conv_general_dilated(
-        x, kernel, (1, 1), "SAME", dimension_numbers=layout, feature_group_count=groups
-    )
-
-
-def _depthwise(x: Any, kernel: Any) -> Any:
-    return _lax_conv(x, kernel, groups=x.shape[-1])
-
-
-def _layer_norm(x: Any, scale: Any, bias: Any) -> Any:
-    return linen.LayerNorm().apply({"params": {"scale": scale, "bias": bias}}, x)
 
 
 def _labels(logits: Any) -> Any:
@@ -54,8 +37,6 @@ def _adam(tx: Any, params: Any, grads: Any) -> Any:
 
 
 WIDE, SMALL = ((1024, 1024),), ((8, 16),)
-IMAGES, FEW = (32, 56, 56, 64), (2, 8, 8, 4)
-SAME = {"padding": "SAME"}
 ENTROPY = "softmax_cross_entropy_with_integer_labels"
 CASES = [
     *(
@@ -69,46 +50,6 @@ CASES = [
         "optax",
         ((4096, 1000),),
         ((8, 5),),
-    ),
-    Case(
-        "conv 3x3, 16 channels",
-        partial(layers.conv, **SAME),
-        _lax_conv,
-        "lax (as Flax)",
-        ((32, 28, 28, 16), (3, 3, 16, 16)),
-        ((2, 8, 8, 4), (3, 3, 4, 4)),
-    ),
-    Case(
-        "depthwise_conv 3x3",
-        partial(layers.depthwise_conv, **SAME),
-        _depthwise,
-        "lax (as Flax)",
-        (IMAGES, (3, 3, 1, 64)),
-        (FEW, (3, 3, 1, 4)),
-    ),
-    Case(
-        "max_pool 2x2",
-        partial(layers.max_pool, window=(2, 2)),
-        partial(linen.max_pool, window_shape=(2, 2), strides=(2, 2)),
-        "flax",
-        (IMAGES,),
-        (FEW,),
-    ),
-    Case(
-        "avg_pool 2x2",
-        partial(layers.avg_pool, window=(2, 2)),
-        partial(linen.avg_pool, window_shape=(2, 2), strides=(2, 2)),
-        "flax",
-        (IMAGES,),
-        (FEW,),
-    ),
-    Case(
-        "layer_norm",
-        layers.layer_norm,
-        _layer_norm,
-        "flax",
-        ((2048, 512), (512,), (512,)),
-        ((8, 4), (4,), (4,)),
     ),
     Case(
         "adam, one step",

@@ -70,6 +70,7 @@ def _row(case: Case, direction: str, target: Any, torch: Any, smoke: bool) -> di
         "case": name,
         "peer": "flax",
         "target": target,
+        "runs": 1,
         "difference": gap,
         **_ratio("", times["theirs"], times["ours"]),
         **(_ratio("torch_", times["torch"], times["ours"]) if "torch" in times else {}),
@@ -87,11 +88,10 @@ def _turns(rivals: dict[str, Callable], rounds: int) -> dict[str, list[float]]:
     for name, f in rivals.items():
         bench.seconds(f)
         calls[name] = max(1, round(bench.ROUND_SECONDS / max(bench.seconds(f), 1e-7)))
-    times: dict[str, list[float]] = {
-        n: [] for n in (*rivals, *(["torch"] * bool(torch)))
-    }
+    names = [*rivals, "torch"] if torch else [*rivals]
+    times: dict[str, list[float]] = {name: [] for name in names}
     for r in range(rounds):
-        for name in list(times)[:: -1 if r % 2 else 1]:
+        for name in names[:: -1 if r % 2 else 1]:
             if name == "torch":
                 times[name].append(torch())
             else:

@@ -40,7 +40,7 @@ def test_functions_smoke_run(capsys):
     """Every case agrees with its rival and runs both ways."""
     assert runner.main(["--smoke", "--only", "functions"]) == 0
     out = capsys.readouterr().out
-    assert "depthwise_conv 3x3 + cotangents" in out
+    assert "gelu + cotangents" in out
     assert max(map(len, out.splitlines())) <= 80
 
 
