@@ -135,8 +135,8 @@ def _mixed_pull(w: _geometry.Window, x, kernel, bias, g):
 
 
 def _fits(w: _geometry.Window, groups: int, x_shape, kernel_shape) -> bool:
-    # A loop of 10,000 steps would be the cost.
-    return groups == 1 < w.taps() and x_shape[0] <= 4096
+    # A loop of 10,000 steps would be the cost, and 1024 taps take minutes to compile.
+    return groups == 1 < w.taps() <= 256 and x_shape[0] <= 4096
 
 
 IMAGES = _shared.Form(_value, _pull, _fits)

@@ -95,7 +95,7 @@ def _(size, batched, *arrays):  # one question for the whole batch: it stays a b
     return _finite(*arrays), False
 
 
-def fits(w: _geometry.Window, groups: int, x_shape, kernel_shape) -> bool:
+def _fits(w: _geometry.Window, groups: int, x_shape, kernel_shape) -> bool:
     k, c, o = kernel_shape[0], *kernel_shape[-2:]
     plain = groups == len(w.size) == 1 and w.strides == w.dilation == (1,)
     # The matrix stays under 64 MiB; a batch of fewer outputs does not pay for it.
@@ -103,4 +103,4 @@ def fits(w: _geometry.Window, groups: int, x_shape, kernel_shape) -> bool:
     return plain and small and k >= 16 and x_shape[1] >= BLOCK
 
 
-TOEPLITZ = _shared.Form(_value, _pull, fits)
+TOEPLITZ = _shared.Form(_value, _pull, _fits)

@@ -85,8 +85,8 @@ def _around(w: _geometry.Window):
     return (0, 0), *w.pads, (0, 0)
 
 
-def fits(w: _geometry.Window, groups: int, x_shape, kernel_shape) -> bool:
+def _fits(w: _geometry.Window, groups: int, x_shape, kernel_shape) -> bool:
     return groups == x_shape[-1] > 1 and w.taps() > 64
 
 
-WIDE = _shared.Form(_value, _pull, fits)
+WIDE = _shared.Form(_value, _pull, _fits)
