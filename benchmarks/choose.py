@@ -24,10 +24,14 @@ from rich.progress import Progress, track
 
 from assay import bench
 from assay.layers import _choices
-from benchmarks import _choose_conv
+from benchmarks import _choose_conv, _choose_pool
 from benchmarks._choose_conv import Case
 
-OPERATIONS = {"conv": _choose_conv.cases}
+OPERATIONS = {
+    "conv": _choose_conv.cases,
+    "max_pool": _choose_pool.maxima,
+    "avg_pool": _choose_pool.means,
+}
 DTYPE = "float32"
 ROUNDS = 5
 HOPELESS = 3.0  # times the fastest: such a form is timed once

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.layers import _choices, _conv_forms
+from assay.layers import _choices, _conv_forms, _pool_forms
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -14,6 +14,7 @@ choose = pytest.importorskip("benchmarks.choose", reason="not in a checkout")
 sys.path.remove(str(ROOT))
 
 FORMS = {"conv": set(_conv_forms.FORMS)}
+FORMS |= {name: set(forms) for name, forms in _pool_forms.FORMS.items()}
 ROWS = _choices.rows()
 
 

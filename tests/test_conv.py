@@ -117,7 +117,7 @@ def chosen(x, kernel, direction="forward", strides=1):
 
 
 def test_the_choice_of_forms_is_the_tables():
-    """For the shapes of each row; what has no row is left to XLA."""
+    """For the shapes of each row; what no row is near is left to XLA."""
     rows = [r for r in forms._choices.rows() if r["operation"] == "conv"]
     for row in (r for r in rows if r["platform"] == "cpu"):
         for direction, name in row["chosen"].items():
@@ -135,6 +135,22 @@ def test_the_table_knows_what_xla_is_slow_at():
     assert chosen((8, 28, 28, 64), (1, 1, 64, 64), "backward") is forms.MATMUL
     groups = (forms.GROUPS, forms.GROUPS_OF_COLUMNS)
     assert chosen((8, 56, 56, 64), (3, 3, 8, 64), "backward") in groups
+
+
+def test_the_nearest_row_speaks_for_a_class_without_one():
+    """Of the same words; for channels apart from any distance."""
+    table = {"2d dense, 4 to 16, few": "a", "2d depthwise, 16, 4 taps still, many": "b"}
+    cases = {
+        "2d dense, 16 to 16, few": "a",
+        "2d dense, 64 to 16, few": "",
+        "2d dense, 4 to 16, many": "",
+        "2d depthwise, 1024, 64 taps strided, few": "b",
+        "1d depthwise, 16, 4 taps still, many": "",
+    }
+    for asked, expected in cases.items():
+        far = {forms._choices._distance(name, asked): f for name, f in table.items()}
+        best = min(far)
+        assert (far[best] if best < float("inf") else "") == expected, asked
 
 
 def test_a_form_that_does_not_fit_is_not_chosen(monkeypatch):

@@ -4,7 +4,8 @@ A form of a maximum has ``value(w, x) -> y`` and ``pull(w, x, y, g) -> dx`` with
 (n, *spatial, c) and `w` the window; one of a mean has what the windows count after the
 window, and no y. XLA's own `reduce_window` is the definition, and runs on GPU and TPU
 with its own gradients. On CPU its gradient of a maximum takes 5 (windows that overlap)
-to 15 times as long as ours, and that of a dilated one does not exist.
+to 15 times as long as ours, and that of a dilated one does not exist: the table of
+`_choices` says which runs where, value and cotangent apart.
 """
 
 from collections.abc import Callable
@@ -20,10 +21,11 @@ from jax import lax
 from assay import _geometry
 from assay._numerics import unfused
 from assay.autodiff import with_backward
+from assay.layers import _choices
 
 Counts = int | tuple[tuple[int, ...], ...]  # one number, or the factors of each axis
 
-FEW = 16  # channels up to which, on CPU, the batch is the axis that vectorizes
+MAXIMA, MEANS = "max_pool", "avg_pool"
 MANY = 64  # taps from which a maximum is taken along one axis after the other
 
 
@@ -42,13 +44,15 @@ def largest(w: _geometry.Window) -> Callable:
         return lambda x: reduce(lambda y, line: line(y), lines, x)
 
     def forward(x):
-        cpu, default = (partial(f.value, w) for f in _choose_largest(w, x))
-        y = lax.platform_dependent(x, cpu=cpu, default=default)
+        forms, default = _chosen(MAXIMA, w, x, "forward")
+        values = {p: partial(form.value, w) for p, form in forms.items()}
+        y = _choices.run(values, partial(default.value, w), x)
         return y, y
 
     def backward(args, y, g):
-        cpu, default = (partial(f.pull, w) for f in _choose_largest(w, args[0]))
-        return (lax.platform_dependent(*args, y, g, cpu=cpu, default=default),)
+        forms, default = _chosen(MAXIMA, w, args[0], "backward")
+        pulls = {p: partial(form.pull, w) for p, form in forms.items()}
+        return (_choices.run(pulls, partial(default.pull, w), *args, y, g),)
 
     return with_backward(partial(_select, w), forward, backward)
 
@@ -58,35 +62,34 @@ def means(w: _geometry.Window, counts: Counts = 1) -> Callable:
     """x (n, *spatial, c) -> the sum of every window, over how many it counts."""
 
     def forward(x):
-        cpu, default = (partial(f.value, w, counts) for f in _choose_means(w, x))
-        return lax.platform_dependent(x, cpu=cpu, default=default), ()
+        forms, default = _chosen(MEANS, w, x, "forward")
+        values = {p: partial(form.value, w, counts) for p, form in forms.items()}
+        return _choices.run(values, partial(default.value, w, counts), x), ()
 
     def backward(args, _, g):
-        cpu, default = (partial(f.pull, w, counts) for f in _choose_means(w, args[0]))
-        return (lax.platform_dependent(*args, g, cpu=cpu, default=default),)
+        forms, default = _chosen(MEANS, w, args[0], "backward")
+        pulls = {p: partial(form.pull, w, counts) for p, form in forms.items()}
+        return (_choices.run(pulls, partial(default.pull, w, counts), *args, g),)
 
     return with_backward(partial(_lax_mean, w, counts), forward, backward)
 
 
-def _choose_largest(w: _geometry.Window, x) -> tuple[Form, Form]:
-    """(on CPU, elsewhere), measured on 2 cores with AVX-512."""
-    differentiable = all(d == 1 for d in w.dilation)
-    default = LAX_MAX if differentiable else READ_MAX
-    if w.taps() > MANY:  # along one axis
-        return default, default
-    form = TAPS_MAX if _slices_are_faster(w) else READ_MAX
-    return _batch_last(form) if x.shape[-1] <= FEW else form, default
+def _chosen(family: str, w: _geometry.Window, x, direction: str) -> tuple[dict, Form]:
+    """(the form of each platform that has a better one than XLA's own, that one)."""
+    forms, default = FORMS[family], FORMS[family]["lax"]
+    if any(d > 1 for d in w.dilation):
+        default = forms["read"] if family == MAXIMA else default
+    if w.taps() > MANY or 0 in x.shape:  # of a maximum: along one axis
+        return {}, default
+    named = _choices.chosen(family, x.dtype, shape_class(w, x.shape), direction)
+    return {p: forms[name] for p, name in named.items()}, default
 
 
-def _choose_means(w: _geometry.Window, x) -> tuple[Form, Form]:
-    """(on CPU, elsewhere)."""
-    del x
-    return TAPS_MEAN if _slices_are_faster(w) else LAX_MEAN, LAX_MEAN
-
-
-def _slices_are_faster(w: _geometry.Window) -> bool:
-    """Than `reduce_window`: 1.5 times where windows tile, up to 2.4 at stride 1."""
-    return w.taps() <= 16 and (w.tiles() or all(s == 1 for s in w.strides))
+def shape_class(w: _geometry.Window, x_shape: tuple[int, ...]) -> str:
+    """What decides which form is fastest, every size by its power of four."""
+    kind = "strided" if any(s > 1 for s in w.strides) else "still"
+    size = f"{_choices.bucket(w.taps())} taps {'that tile' if w.tiles() else kind}"
+    return f"{len(w.size)}d pool, {size}, {_choices.bucket(x_shape[-1])} channels"
 
 
 # --- XLA's own: the definitions ---
@@ -311,3 +314,14 @@ def _unfused(f: Callable) -> Callable:
 READ_MAX = Form(_lax_max, _max_pull)
 TAPS_MAX = Form(_unfused(_taps_max), _max_pull)
 TAPS_MEAN = Form(_unfused(_taps_mean), _mean_pull)
+
+FORMS = {
+    MAXIMA: {
+        "lax": LAX_MAX,
+        "read": READ_MAX,
+        "taps": TAPS_MAX,
+        "read, batch last": _batch_last(READ_MAX),
+        "taps, batch last": _batch_last(TAPS_MAX),
+    },
+    MEANS: {"lax": LAX_MEAN, "taps": TAPS_MEAN},
+}
