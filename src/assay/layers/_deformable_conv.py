@@ -114,8 +114,8 @@ def _moved(w: _geometry.Window, out, sizes: list[int], deformation, wide):
 def _over_taps(sizes, rows, taps):
     """Σ of every tap's share of y: a loop, so that nothing holds what all taps see.
 
-    Its reverse pass reads the pixels once more: on CPU that takes half as long as to
-    keep them, and a ninth of the memory for a window of nine.
+    Its reverse pass reads the pixels once more: on CPU 1.4 to 2.3 times as fast as to
+    keep them.
     """
     arrays = [rows, *(a for a in taps if a is not None)]
     zero = _shared.total(_shared.zeros((), a) for a in arrays)

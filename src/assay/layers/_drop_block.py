@@ -61,7 +61,7 @@ def _begins(shape: tuple, axes: range, rate: Scalar, key: Key, size: int) -> Arr
     share = -jnp.expm1(jnp.log1p(-rate) / size ** len(axes))
     longer = [n + (size - 1) * (i in axes) for i, n in enumerate(shape)]
     # All 32 bits: a share of 1e-3 in 16 bits would be wrong by a percent.
-    draws = random_bits(key, longer)
+    draws = random_bits(key, tuple(longer))
     threshold = jnp.minimum(share * 2.0**32, 2.0**32 - 256).astype(jnp.uint32)
     return (draws < threshold) | (rate >= 1)
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from assay import _check, _geometry
-from assay.layers import _precision
+from assay.layers import _border, _precision
 from assay.typing import Array, Float
 
 
@@ -40,7 +40,9 @@ def fft_conv(
     Mathieu, Henaff and LeCun 2013, arXiv:1312.5851.
     """
     rank = _fitting(x, kernel, bias)
-    spatial, window = x.shape[-rank - 1 : -1], jnp.shape(kernel)[:-2]
+    window = jnp.shape(kernel)[:-2]
+    x, padding = _border.bordered("fft_conv", x, window, padding, dilation)
+    spatial = x.shape[-rank - 1 : -1]
     who, steps = "fft_conv", {"strides": strides, "dilation": dilation}
     w = _geometry.window(who, spatial, window, padding=padding, **steps)
     out = _geometry.output_sizes(who, spatial, w)

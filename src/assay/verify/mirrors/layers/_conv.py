@@ -189,6 +189,7 @@ def spatially_separable_conv(x, column, row, strides=1, padding="VALID"):
     dilation=static((1, 2)),
 )
 @given(x=(4, 5, 6, 2), kernel=(2, 3, 2, 2, 3), bias=(3,))
+@given(x=(2, 5, 8, 3), kernel=(3, 4, 1, 3), padding=static("REFLECT"))
 @mark(rows=True, ulp=64, why="the transform mixes all places: relative to the largest")
 def fft_conv(x, kernel, bias=None, strides=1, padding="VALID", dilation=1):
     return grouped_conv(x, kernel, bias, strides, padding, dilation)
