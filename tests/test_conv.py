@@ -220,16 +220,16 @@ def test_wide_forms_are_local(bad):
         assert np.array_equal(jnp.isfinite(mapped), jnp.isfinite(theirs[0]))
 
 
-def test_a_long_window_rounds_as_the_direct_sum_may():
-    """Within eps · taps · Σ |x| · |kernel|: the bound of a sum in any order."""
+def test_a_long_window_rounds_less_than_a_direct_sum_may():
+    """Within eps · taps / 16 · Σ |x| · |kernel|: a sum in any order has 16 times that."""
     x, kernel = draw(2, 2048, 1), draw(1024, 1, 1, seed=1)
     w = _geometry.window("test", (2048,), (1024,))
-    near = forms.TOEPLITZ.value(w, x, kernel, None)
-    bound = forms.TOEPLITZ.value(w, abs(x), abs(kernel), None)
-    exact = [np.convolve(np.float64(v[:, 0]), np.float64(kernel[::-1, 0, 0]), "valid")
-             for v in np.asarray(x)]  # fmt: skip
-    gap = abs(np.asarray(near, np.float64)[..., 0] - np.stack(exact))
-    assert (gap <= np.finfo(np.float32).eps * 1024 / 16 * bound[..., 0]).all()
+    near = np.asarray(forms.TOEPLITZ.value(w, x, kernel, None), np.float64)[..., 0]
+    taps = np.float64(kernel[::-1, 0, 0])
+    for got, row in zip(near, np.float64(x[..., 0]), strict=True):
+        exact = np.convolve(row, taps, "valid")
+        most = np.convolve(abs(row), abs(taps), "valid")
+        assert (abs(got - exact) <= np.finfo(np.float32).eps * 64 * most).all()
 
 
 def test_causal_padding_does_not_see_the_future():
