@@ -221,7 +221,7 @@ def test_wide_forms_are_local(bad):
 
 
 def test_a_long_window_rounds_less_than_a_direct_sum_may():
-    """Within eps · taps / 16 · Σ |x| · |kernel|: a sum in any order has 16 times that."""
+    """Within eps · taps / 16 · Σ |x| · |kernel|; any order has 16 times that."""
     x, kernel = draw(2, 2048, 1), draw(1024, 1, 1, seed=1)
     w = _geometry.window("test", (2048,), (1024,))
     near = np.asarray(forms.TOEPLITZ.value(w, x, kernel, None), np.float64)[..., 0]
