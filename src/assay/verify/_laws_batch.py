@@ -77,11 +77,11 @@ def _weights_have_no_slope(g: Callable, empty: dict, names: list[str]) -> None:
     if not weights:
         return
 
-    def total(w):
-        leaves = jax.tree.leaves(g({**empty, **w}))
+    def total(w, rest):
+        leaves = jax.tree.leaves(g({**rest, **w}))
         return sum(jnp.sum(y.astype(jnp.float32)) for y in leaves)
 
-    slope = jax.jit(jax.grad(total), compiler_options=_function.QUICK)(weights)
+    slope = jax.jit(jax.grad(total), compiler_options=_function.QUICK)(weights, empty)
     for one in jax.tree.leaves(jax.device_get(slope)):
         assert (one == 0).all(), "an empty batch moves the weights"
 
