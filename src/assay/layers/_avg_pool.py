@@ -24,6 +24,7 @@ def avg_pool(
     padding never counts, as in torch. For a divisor of your own (torch's
     `divisor_override`) or dilation, divide what `sum_pool` gives.
 
+    >>> import jax.numpy as jnp
     >>> avg_pool(jnp.array([[1.0], [3.0], [2.0], [0.0]]), (2,))[:, 0]
     Array([2., 1.], dtype=float32)
     >>> avg_pool(jnp.ones((3, 1)), (2,), padding="SAME", count_include_pad=False)[:, 0]
@@ -51,6 +52,7 @@ def sum_pool(
 
     A mean with a mask is ``sum_pool(x * mask, window) / sum_pool(mask, window)``.
 
+    >>> import jax.numpy as jnp
     >>> sum_pool(jnp.array([[1.0], [3.0], [2.0], [0.0]]), (2,))[:, 0]
     Array([4., 2.], dtype=float32)
     """
@@ -75,6 +77,7 @@ def lp_pool(
     There, and at a window of zeros, the gradient is 0. A window that `ceil_mode` cuts
     short counts as if it were full of its own mean, as in torch.
 
+    >>> import jax.numpy as jnp
     >>> lp_pool(jnp.array([[3.0], [4.0], [0.0], [0.0]]), (2,))[:, 0]
     Array([5., 0.], dtype=float32)
 
