@@ -76,8 +76,8 @@ def test_half_precision_is_computed_in_float32():
 @pytest.mark.parametrize(
     "x, kernel, bias, words, match",
     [
-        ((5, 3), (3, 2, 4), None, {}, "inputs .axis -2. must be the channels"),
-        ((5, 4), (3, 2, 3), None, {}, "or divide them into groups"),
+        ((5, 3), (3, 2, 4), None, {}, "inputs .axis -2. must divide the channels"),
+        ((5, 4), (3, 2, 3), None, {}, "and groups the outputs"),
         ((5, 2), (3, 2, 4), (3,), {}, "bias must have the shape .4,."),
         ((5, 2), (3, 2), None, {}, "1 to 3 spatial axes"),
         ((2,), (3, 2, 4), None, {}, "x"),

@@ -56,12 +56,17 @@ def window(
 
 def per_axis(who: str, name: str, value: PerAxis, rank: int) -> tuple[int, ...]:
     """One positive number per axis; a lone number stands for all."""
-    number = isinstance(value, int | np.integer)
-    values = (int(value),) * rank if number else tuple(int(v) for v in value)
-    if len(values) != rank or any(v < 1 for v in values):
+    lone = isinstance(value, int | np.integer)
+    values = (value,) * rank if lone else tuple(value) if _several(value) else ()
+    whole = all(isinstance(v, int | np.integer) and v >= 1 for v in values)
+    if len(values) != rank or not whole:
         must = f"{name} must be a number >= 1, or {rank} of them"
         _check.fail(who, must, repr(value))
-    return values
+    return tuple(map(int, values))
+
+
+def _several(value: Any) -> bool:
+    return not isinstance(value, str) and hasattr(value, "__iter__")
 
 
 def extent(size: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:
@@ -155,20 +160,6 @@ def _cut(padding: str, beyond: int) -> tuple[int, int]:
     """What is cut off where a window reaches so far beyond its stride."""
     low = max(beyond, 0) // 2 if padding == "SAME" else 0
     return low, (beyond if padding == "SAME" else min(beyond, 0)) - low
-
-
-def valid_counts(spatial: Sequence[int], w: Window) -> np.ndarray:
-    """How many positions of each window lie inside the input, not in the padding.
-
-    An outer product of one vector per axis, in NumPy: XLA would fold a whole
-    reduce_window at compile time, for tens of seconds.
-    """
-    counts = np.ones((), np.int64)
-    for n, k, s, (low, high), d in zip(spatial, *w, strict=True):
-        starts = np.arange((n + low + high - (k - 1) * d - 1) // s + 1) * s - low
-        at = starts[:, None] + d * np.arange(k)
-        counts = np.multiply.outer(counts, ((at >= 0) & (at < n)).sum(1))
-    return counts
 
 
 def ceiled(spatial: Sequence[int], w: Window) -> Window:

@@ -10,7 +10,7 @@ from math import prod
 import jax.numpy as jnp
 
 from assay import _check, _geometry
-from assay.layers import _border, _conv_forms, _precision
+from assay.layers import _border, _conv_forms, _fitting
 from assay.typing import Array, Float
 
 Features = Float[Array, "*batch_and_space c"]
@@ -62,14 +62,8 @@ def grouped_conv(
 
     Krizhevsky et al. 2012, ImageNet classification with deep networks.
     """
-    _kernel_rank("grouped_conv", x, kernel)
-    c, (i, o) = x.shape[-1], kernel.shape[-2:]
-    if not i or c % i or o % max(c // i, 1):
-        must = (
-            "kernel inputs (axis -2) must divide the channels, and groups the outputs"
-        )
-        got = f"x.shape={x.shape}, kernel.shape={kernel.shape}"
-        _check.fail("grouped_conv", must, got)
+    _fitting.kernel_rank("grouped_conv", x, kernel)
+    _fitting.groups("grouped_conv", x, kernel)
     return _convolved("grouped_conv", x, kernel, bias, (strides, padding, dilation))
 
 
@@ -90,7 +84,8 @@ def depthwise_conv(
 
     Howard et al. 2017, MobileNets, arXiv:1704.04861.
     """
-    _depthwise_rank("depthwise_conv", x, kernel)
+    _fitting.kernel_rank("depthwise_conv", x, kernel)
+    _fitting.filters("depthwise_conv", x, kernel)
     return _convolved("depthwise_conv", x, kernel, bias, (strides, padding, dilation))
 
 
@@ -134,7 +129,8 @@ def separable_conv(
 
     Chollet 2017, Xception, arXiv:1610.02357.
     """
-    _depthwise_rank("separable_conv", x, depthwise)
+    _fitting.kernel_rank("separable_conv", x, depthwise)
+    _fitting.filters("separable_conv", x, depthwise)
     between = depthwise_conv(x, depthwise, strides=strides, padding=padding)
     return pointwise_conv(between, pointwise, bias)
 
@@ -172,27 +168,6 @@ def spatially_separable_conv(
     return depthwise_conv(x, across, strides=(1, t), padding=((0, 0), left))
 
 
-def _kernel_rank(who: str, x, kernel) -> int:
-    """How many spatial axes the kernel has, when it and x fit together."""
-    _check.floating(who, x=x, kernel=kernel)
-    rank = jnp.ndim(kernel) - 2
-    if rank not in (1, 2, 3):
-        must = "kernel must be (*window, inputs, outputs) with 1 to 3 spatial axes"
-        _check.fail(who, must, f"kernel.shape={jnp.shape(kernel)}")
-    layout = f"(*batch, {rank} spatial, channels)"
-    _check.rank_at_least(who, "x", x, rank + 1, layout)
-    return rank
-
-
-def _depthwise_rank(who: str, x, kernel) -> int:
-    """How many spatial axes the kernel has, when it has filters for each channel."""
-    rank = _kernel_rank(who, x, kernel)
-    if kernel.shape[-2] != 1 or kernel.shape[-1] % max(x.shape[-1], 1):
-        must = "kernel must be (*window, 1, channels · multiplier)"
-        _check.fail(who, must, f"x.shape={x.shape}, kernel.shape={kernel.shape}")
-    return rank
-
-
 def _window(who, x, kernel, strides, padding, dilation) -> _geometry.Window:
     rank = kernel.ndim - 2
     return _geometry.window(
@@ -205,25 +180,10 @@ def _window(who, x, kernel, strides, padding, dilation) -> _geometry.Window:
     )
 
 
-def _prepared(who: str, x, kernel, bias, rank: int):
-    """One batch axis, and at least float32: half precision is rounded once."""
-    if bias is not None and jnp.shape(bias) != (kernel.shape[-1],):
-        must = f"bias must have the shape ({kernel.shape[-1]},) of the outputs"
-        _check.fail(who, must, f"bias.shape={jnp.shape(bias)}")
-    dtype = jnp.result_type(x)
-    wide = _precision.wide(dtype)
-    flat = jnp.reshape(x, (prod(x.shape[: -rank - 1]), *x.shape[-rank - 1 :]))
-    bias = None if bias is None else jnp.asarray(bias).astype(wide)
-    return flat.astype(wide), jnp.asarray(kernel).astype(wide), bias, dtype
-
-
 def dense_conv(who, x, kernel, bias, steps):
     """`conv`, in the name of who asks."""
-    _kernel_rank(who, x, kernel)
-    if x.shape[-1] != kernel.shape[-2]:
-        got = f"x.shape={x.shape}, kernel.shape={kernel.shape}"
-        must = "the kernel must have as many inputs (axis -2) as x has channels"
-        _check.fail(who, must, got, "For groups use grouped_conv.")
+    _fitting.kernel_rank(who, x, kernel)
+    _fitting.inputs(who, x, kernel, "For groups use grouped_conv.")
     return _convolved(who, x, kernel, bias, steps)
 
 
@@ -237,7 +197,7 @@ def _convolved(who, x, kernel, bias, steps):
 
 def _apply(who, x, kernel, bias, w: _geometry.Window, rank: int):
     _geometry.output_sizes(who, x.shape[-rank - 1 : -1], w)
-    flat, kernel, bias, dtype = _prepared(who, x, kernel, bias, rank)
+    flat, kernel, bias, dtype = _fitting.one_batch(who, x, kernel, bias)
     groups = x.shape[-1] // max(kernel.shape[-2], 1)
     y = _conv_forms.convolution(w, groups)(flat, kernel, bias)
     return y.astype(dtype).reshape(*x.shape[: -rank - 1], *y.shape[1:])

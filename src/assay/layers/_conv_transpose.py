@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 from functools import cache, partial
-from math import prod
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from assay import _check, _geometry
+from assay import _geometry
 from assay.autodiff import with_backward
-from assay.layers import _conv_forms, _precision
+from assay.layers import _conv_forms, _fitting
 from assay.typing import Array, Float
 
 
@@ -39,48 +38,19 @@ def conv_transpose(
 
     Zeiler et al. 2010, Deconvolutional networks; Dumoulin and Visin, arXiv:1603.07285.
     """
-    rank, groups = _fitting(x, kernel, bias)
-    spatial = x.shape[-rank - 1 : -1]
-    w, out = _geometry.transposed(
-        "conv_transpose",
-        spatial,
-        kernel.shape[:-2],
-        strides=strides,
-        padding=padding,
-        dilation=dilation,
-    )
-    dtype = jnp.result_type(x)
-    if 0 in spatial:
-        shape = *x.shape[: -rank - 1], *out, jnp.shape(kernel)[-1]
-        return jnp.zeros(shape, dtype)
-    wide = _precision.wide(dtype)
-    flat = jnp.reshape(x, (prod(x.shape[: -rank - 1]), *spatial, x.shape[-1]))
-    y = _transposed(w, groups)(flat.astype(wide), jnp.asarray(kernel).astype(wide))
-    if bias is not None:
-        y = y + jnp.broadcast_to(jnp.asarray(bias).astype(wide), y.shape)
-    return y.astype(dtype).reshape(*x.shape[: -rank - 1], *out, y.shape[-1])
-
-
-def _fitting(x, kernel, bias) -> tuple[int, int]:
-    """(spatial axes, groups), when the three arrays fit together."""
     who = "conv_transpose"
-    _check.floating(who, x=x, kernel=kernel)
-    rank = jnp.ndim(kernel) - 2
-    if rank not in (1, 2, 3):
-        must = "kernel must be (*window, inputs, outputs) with 1 to 3 spatial axes"
-        _check.fail(who, must, f"kernel.shape={jnp.shape(kernel)}")
-    layout = f"(*batch, {rank} spatial, channels)"
-    _check.rank_at_least(who, "x", x, rank + 1, layout)
-    c, (i, o) = jnp.shape(x)[-1], jnp.shape(kernel)[-2:]
-    if not i or c % i or o % max(c // i, 1):
-        must = (
-            "kernel inputs (axis -2) must be the channels, or divide them into groups"
-        )
-        _check.fail(who, must, f"x.shape={x.shape}, kernel.shape={kernel.shape}")
-    if bias is not None and jnp.shape(bias) != (o,):
-        must = f"bias must have the shape ({o},) of the outputs"
-        _check.fail(who, must, f"bias.shape={jnp.shape(bias)}")
-    return rank, max(c // i, 1)
+    rank = _fitting.kernel_rank(who, x, kernel)
+    groups = _fitting.groups(who, x, kernel)
+    steps = {"strides": strides, "padding": padding, "dilation": dilation}
+    spatial, window = x.shape[-rank - 1 : -1], kernel.shape[:-2]
+    w, out = _geometry.transposed(who, spatial, window, **steps)
+    flat, kernel, bias, dtype = _fitting.one_batch(who, x, kernel, bias)
+    shape = *x.shape[: -rank - 1], *out, kernel.shape[-1]
+    if 0 in spatial:
+        return jnp.zeros(shape, dtype)
+    y = _transposed(w, groups)(flat, kernel)
+    y = y if bias is None else y + jnp.broadcast_to(bias, y.shape)
+    return y.astype(dtype).reshape(shape)
 
 
 @cache  # one function a window, so that eager calls compile once

@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from assay import _check, _geometry
-from assay.layers import _conv, _precision
+from assay.layers import _fitting, _precision
 from assay.layers._conv_forms import _shared
 from assay.typing import Array, Float
 
@@ -53,7 +53,8 @@ def deformable_conv(
 
     Dai et al. 2017, arXiv:1703.06211; Zhu et al. 2019, arXiv:1811.11168.
     """
-    rank = _conv._kernel_rank(WHO, x, kernel)
+    rank = _fitting.kernel_rank(WHO, x, kernel)
+    _fitting.groups(WHO, x, kernel)
     batch, sizes, c = x.shape[: -rank - 1], x.shape[-rank - 1 : -1], x.shape[-1]
     w = _geometry.window(
         WHO,
@@ -64,7 +65,7 @@ def deformable_conv(
         dilation=dilation,
     )
     out = _geometry.output_sizes(WHO, sizes, w)
-    groups = _groups(x, kernel, w, (*batch, *out), deformation)
+    groups = _groups(x, w, (*batch, *out), deformation)
     dtype = jnp.result_type(x)
     wide = partial(jnp.asarray, dtype=_precision.wide(dtype))
     rows = wide(x).reshape(prod(batch), prod(sizes) * groups, c // groups)
@@ -74,15 +75,13 @@ def deformable_conv(
     return y.reshape(*batch, *out, kernel.shape[-1]).astype(dtype)
 
 
-def _groups(x, kernel, w: _geometry.Window, places, deformation) -> int:
+def _groups(x, w: _geometry.Window, places, deformation) -> int:
     """How many groups of channels have offsets of their own, if all fits together."""
+    if not isinstance(deformation, tuple):
+        must, got = "deformation must be Deformation(offsets, mask)", type(deformation)
+        _check.fail(WHO, must, got.__name__, kind=TypeError)
     offsets, mask = deformation
-    c, (i, o), d = x.shape[-1], kernel.shape[-2:], len(w.size)
-    if not i or c % i or o % max(c // i, 1):
-        must = (
-            "kernel inputs (axis -2) must be the channels, or divide them into groups"
-        )
-        _check.fail(WHO, must, f"x.shape={x.shape}, kernel.shape={kernel.shape}")
+    c, d = x.shape[-1], len(w.size)
     if not prod(x.shape[-d - 1 : -1]):
         _check.fail(WHO, "x must have at least one place", f"x.shape={x.shape}")
     _check.floating(WHO, offsets=offsets)

@@ -11,8 +11,8 @@ from math import prod
 import jax.numpy as jnp
 from jax import lax
 
-from assay import _check, _geometry
-from assay.layers import _border, _precision
+from assay import _geometry
+from assay.layers import _border, _fitting
 from assay.typing import Array, Float
 
 
@@ -39,45 +39,21 @@ def fft_conv(
 
     Mathieu, Henaff and LeCun 2013, arXiv:1312.5851.
     """
-    rank = _fitting(x, kernel, bias)
-    window = jnp.shape(kernel)[:-2]
-    x, padding = _border.bordered("fft_conv", x, window, padding, dilation)
+    who = "fft_conv"
+    rank = _fitting.kernel_rank(who, x, kernel)
+    _fitting.groups(who, x, kernel)
+    window, steps = jnp.shape(kernel)[:-2], {"strides": strides, "dilation": dilation}
+    x, padding = _border.bordered(who, x, window, padding, dilation)
     spatial = x.shape[-rank - 1 : -1]
-    who, steps = "fft_conv", {"strides": strides, "dilation": dilation}
     w = _geometry.window(who, spatial, window, padding=padding, **steps)
     out = _geometry.output_sizes(who, spatial, w)
     lengths = tuple(
         _fast(n + low + high) for n, (low, high) in zip(spatial, w.pads, strict=True)
     )
-    dtype = jnp.result_type(x)
-    wide = _precision.wide(dtype)
-    flat = jnp.reshape(x, (prod(x.shape[: -rank - 1]), *spatial, x.shape[-1]))
-    y = _convolved(w, lengths, flat.astype(wide), jnp.asarray(kernel).astype(wide), out)
-    if bias is not None:
-        y = y + jnp.broadcast_to(jnp.asarray(bias).astype(wide), y.shape)
+    flat, kernel, bias, dtype = _fitting.one_batch(who, x, kernel, bias)
+    y = _convolved(w, lengths, flat, kernel, out)
+    y = y if bias is None else y + jnp.broadcast_to(bias, y.shape)
     return y.astype(dtype).reshape(*x.shape[: -rank - 1], *y.shape[1:])
-
-
-def _fitting(x, kernel, bias) -> int:
-    """How many spatial axes there are, when the three arrays fit together."""
-    who = "fft_conv"
-    _check.floating(who, x=x, kernel=kernel)
-    rank, shapes = jnp.ndim(kernel) - 2, f"{jnp.shape(x)} and {jnp.shape(kernel)}"
-    if rank not in (1, 2, 3):
-        must = "kernel must be (*window, inputs, outputs) with 1 to 3 spatial axes"
-        _check.fail(who, must, f"kernel.shape={jnp.shape(kernel)}")
-    layout = f"(*batch, {rank} spatial, channels)"
-    _check.rank_at_least(who, "x", x, rank + 1, layout)
-    c, (i, o) = jnp.shape(x)[-1], jnp.shape(kernel)[-2:]
-    if not i or c % i or o % max(c // i, 1):
-        must = (
-            "kernel inputs (axis -2) must divide the channels, and groups the outputs"
-        )
-        _check.fail(who, must, f"x and kernel of the shapes {shapes}")
-    if bias is not None and jnp.shape(bias) != (o,):
-        must = f"bias must have the shape ({o},) of the outputs"
-        _check.fail(who, must, f"bias.shape={jnp.shape(bias)}")
-    return rank
 
 
 def _fast(n: int) -> int:

@@ -44,6 +44,9 @@ def fold_batch_norm(
     who = "fold_batch_norm"
     _check.floating(who, kernel=kernel)
     _check.rank_at_least(who, "kernel", kernel, 2, LAYOUT)
+    if not isinstance(norm, tuple):
+        must, got = "norm must be BatchNormParams(scale, bias, stats)", type(norm)
+        _check.fail(who, must, got.__name__, kind=TypeError)
     scale, shift, stats = norm
     mean, var = stats
     o, dtype = jnp.shape(kernel)[-1], jnp.result_type(kernel)

@@ -5,7 +5,7 @@ from math import prod
 import jax.numpy as jnp
 
 from assay import _check, _geometry
-from assay.layers import _border, _precision
+from assay.layers import _border, _fitting, _precision
 from assay.layers._conv_forms import _shared
 from assay.typing import Array, Float
 
@@ -62,9 +62,7 @@ def _spatial(x, kernel) -> int:
         _check.fail(WHO, must, f"kernel.shape={jnp.shape(kernel)}")
     layout = f"(*batch, {rank} spatial, channels)"
     _check.rank_at_least(WHO, "x", x, rank + 1, layout)
-    if x.shape[-1] != kernel.shape[-2]:
-        must = "the kernel must have as many inputs (axis -2) as x has channels"
-        _check.fail(WHO, must, f"x.shape={x.shape}, kernel.shape={kernel.shape}")
+    _fitting.inputs(WHO, x, kernel)
     return rank
 
 
@@ -81,6 +79,5 @@ def _places(kernel, bias, out: tuple[int, ...]) -> None:
 
 def _columns(w: _geometry.Window, x):
     """(n, *out, taps, c): what the window sees at each place."""
-    padded = jnp.pad(x, ((0, 0), *w.pads, (0, 0)))
-    taps = [part for _, part in _shared.tap_slices(w, padded)]
+    taps = [part for _, part in _shared.tap_slices(w, _shared.padded(w, x))]
     return jnp.stack(taps, -2)

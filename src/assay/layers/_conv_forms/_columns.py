@@ -13,7 +13,7 @@ def _columns(w: _geometry.Window, x):
     One axis at a time: k slices each, where all at once would read (and, fused by
     XLA, compute) the input once for every tap.
     """
-    x = jnp.pad(x, ((0, 0), *w.pads, (0, 0)))
+    x = _shared.padded(w, x)
     rank = len(w.size)
     for axis in reversed(range(rank)):
         at = axis - rank - 1  # from the right, as new axes come on the left

@@ -58,6 +58,12 @@ def zeros(shape, like):
     return lax.pcast(zeros, axes, to="varying") if axes else zeros
 
 
+def padded(w: _geometry.Window, x):
+    """x (n, *spatial, c) among the zeros of the window; fewer places where below 0."""
+    ends = [(0, 0, 0), *((*pad, 0) for pad in w.pads), (0, 0, 0)]
+    return lax.pad(x, jnp.zeros((), x.dtype), ends)
+
+
 def place(x, axis, size, start, stride):
     """Zeros of length `size` along `axis`, with x at start, start + stride, …"""
     axis = axis % x.ndim
@@ -75,17 +81,17 @@ def shifts(x, axis, k, stride, dilation):
         yield lax.slice_in_dim(x, start, start + (out - 1) * stride + 1, stride, axis)
 
 
-def tap_slices(w: _geometry.Window, padded):
+def tap_slices(w: _geometry.Window, x):
     """Each tap's position and what it reads: (n, *out, c)."""
     reach = _geometry.extent(w.size, w.dilation)
-    sizes = zip(padded.shape[1:-1], reach, w.strides, strict=True)
+    sizes = zip(x.shape[1:-1], reach, w.strides, strict=True)
     out = [(n - r) // s + 1 for n, r, s in sizes]
     for at in product(*map(range, w.size)):
         start = [i * d for i, d in zip(at, w.dilation, strict=True)]
         ends = zip(start, out, w.strides, strict=True)
         end = [b + (m - 1) * s + 1 for b, m, s in ends]
-        low, high = (0, *start, 0), (padded.shape[0], *end, padded.shape[-1])
-        yield at, lax.slice(padded, low, high, (1, *w.strides, 1))
+        low, high = (0, *start, 0), (x.shape[0], *end, x.shape[-1])
+        yield at, lax.slice(x, low, high, (1, *w.strides, 1))
 
 
 def back_pads(w: _geometry.Window, spatial, out):

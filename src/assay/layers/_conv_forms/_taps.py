@@ -8,9 +8,8 @@ from assay.layers._conv_forms import _shared
 
 
 def _value(w: _geometry.Window, x, kernel, bias):
-    x = multiplied(x, kernel)
     weights = kernel.reshape(*w.size, -1)
-    padded = jnp.pad(x, ((0, 0), *w.pads, (0, 0)))
+    padded = _shared.padded(w, multiplied(x, kernel))
     y = _shared.total(
         part * jnp.broadcast_to(weights[at], part.shape)
         for at, part in _shared.tap_slices(w, padded)
@@ -23,14 +22,9 @@ def _pull(w: _geometry.Window, x, kernel, bias, g):
     c, m = x.shape[-1], kernel.shape[-1] // x.shape[-1]
     dx = back(w, weights, g, x.shape[1:-1])
     dx = dx.reshape(*x.shape, m).sum(-1) if m > 1 else dx
-    dkernel = _kernel_pull(
-        w, jnp.pad(multiplied(x, kernel), ((0, 0), *w.pads, (0, 0))), g
-    )
-    return (
-        dx,
-        dkernel.reshape(kernel.shape),
-        _shared.bias_pull(bias, g.reshape(-1, c * m).T),
-    )
+    dkernel = _kernel_pull(w, _shared.padded(w, multiplied(x, kernel)), g)
+    dbias = _shared.bias_pull(bias, g.reshape(-1, c * m).T)
+    return dx, dkernel.reshape(kernel.shape), dbias
 
 
 def multiplied(x, kernel):

@@ -22,7 +22,7 @@ def _pull(w: _geometry.Window, x, kernel, bias, g):
         dx, total = state
         ct = lax.dynamic_slice_in_dim(g, n, 1, 0)
         one = _taps.multiplied(lax.dynamic_slice_in_dim(x, n, 1, 0), kernel)
-        padded = jnp.pad(one, ((0, 0), *w.pads, (0, 0)))
+        padded = _shared.padded(w, one)
         part = _taps.back(w, weights, ct, x.shape[1:-1])
         part = part.reshape(1, *x.shape[1:], m).sum(-1) if m > 1 else part
         dx = lax.dynamic_update_slice_in_dim(dx, part, n, 0)

@@ -7,21 +7,25 @@ import jax.numpy as jnp
 from jax import lax
 
 from assay import _geometry
-from assay.layers._conv_forms import _shared
+from assay.layers._conv_forms import _shared, _taps
 
 
 def _value(w: _geometry.Window, x, kernel, bias):
-    y = _correlated(w, jnp.pad(_multiplied(x, kernel), _around(w)), _taps(w, kernel))
+    y = _correlated(
+        w, _shared.padded(w, _taps.multiplied(x, kernel)), kernel.reshape(*w.size, -1)
+    )
     return y if bias is None else y + jnp.broadcast_to(bias, y.shape)
 
 
 def _pull(w: _geometry.Window, x, kernel, bias, g):
     c, m = x.shape[-1], kernel.shape[-1] // x.shape[-1]
-    flipped = jnp.flip(_taps(w, kernel), range(len(w.size)))
+    flipped = jnp.flip(kernel.reshape(*w.size, -1), range(len(w.size)))
     back = w._replace(strides=(1,) * len(w.size))
-    dx = _correlated(back, _spread(w, g, x.shape[1:-1]), flipped)
+    config = _shared.back_pads(w, x.shape[1:-1], g.shape[1:-1])
+    around = lax.pad(g, jnp.zeros((), g.dtype), [(0, 0, 0), *config, (0, 0, 0)])
+    dx = _correlated(back, around, flipped)
     dx = dx.reshape(*x.shape, m).sum(-1) if m > 1 else dx
-    padded, one = jnp.pad(_multiplied(x, kernel), _around(w)), _row(w)
+    padded, one = _shared.padded(w, _taps.multiplied(x, kernel)), _row(w)
 
     def row(i):
         seen = _shared.tap_slices(one, _rows(w, padded, i))
@@ -59,30 +63,6 @@ def _rows(w: _geometry.Window, padded, i):
     return lax.dynamic_slice_in_dim(
         padded, i * w.dilation[0], padded.shape[1] - reach, 1
     )
-
-
-def _spread(w: _geometry.Window, g, spatial):
-    """The cotangent spread by the strides, as the flipped kernel reads it."""
-    reach, ends = _geometry.extent(w.size, w.dilation), []
-    axes = zip(spatial, g.shape[1:-1], reach, w.strides, w.pads, strict=True)
-    for n, m, r, s, (low, _) in axes:
-        before = r - 1 - low
-        ends.append((before, n + low - (m - 1) * s - 1, s - 1))
-    return lax.pad(g, jnp.zeros((), g.dtype), [(0, 0, 0), *ends, (0, 0, 0)])
-
-
-def _multiplied(x, kernel):
-    """Every channel as often as it has filters."""
-    m = kernel.shape[-1] // x.shape[-1]
-    return jnp.repeat(x, m, axis=-1) if m > 1 else x
-
-
-def _taps(w: _geometry.Window, kernel):
-    return kernel.reshape(*w.size, -1)
-
-
-def _around(w: _geometry.Window):
-    return (0, 0), *w.pads, (0, 0)
 
 
 def _fits(w: _geometry.Window, groups: int, x_shape, kernel_shape) -> bool:
