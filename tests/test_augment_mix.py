@@ -151,3 +151,7 @@ def test_crops_and_chances_refuse_what_cannot_be(key):
         augment.random_apply(IMAGE, lambda x: x[:1], key=key)
     with pytest.raises(ValueError, match=r"hue must be in \[0, 0.5\]; got 0.6"):
         augment.color_jitter(IMAGE, key=key, hue=0.6)
+    with pytest.raises(ValueError, match="color_jitter: image must have 3 channels"):
+        augment.color_jitter(IMAGE[..., :1], key=key, hue=0.1)
+    with pytest.raises(ValueError, match="color_jitter: image must have 1 or 3"):
+        augment.color_jitter(IMAGE[..., :2], key=key, contrast=0.1)

@@ -63,5 +63,6 @@ def test_errors(key):
         augment.aug_mix(IMAGE, key=key, severity=11)
     with pytest.raises(ValueError, match="width and depth must be at least 1"):
         augment.aug_mix(IMAGE, key=key, depth=0)
-    with pytest.raises(ValueError, match="image must have 1 or 3 channels"):
-        augment.trivial_augment(jnp.ones((4, 4, 2)), key=key)
+    for name in ("trivial_augment", "rand_augment", "auto_augment"):
+        with pytest.raises(ValueError, match=f"{name}: image must have 1 or 3 channel"):
+            getattr(augment, name)(jnp.ones((4, 4, 2)), key=key)

@@ -53,5 +53,13 @@ def test_errors(key):
         augment.spec_augment(jnp.ones(4), key=key)
     with pytest.raises(ValueError, match="random_time_mask: share must be in"):
         augment.random_time_mask(jnp.ones((4, 2)), 1, key=key, share=1.5)
+    with pytest.raises(ValueError, match="random_time_mask: count must be in"):
+        augment.random_time_mask(jnp.ones((4, 4)), 2, key=key, count=-1)
+    with pytest.raises(ValueError, match="spec_augment: the limit of time must be in"):
+        augment.spec_augment(jnp.ones((4, 4)), key=key, time=(1, -2))
+    with pytest.raises(ValueError, match="spec_augment: the count of frequency must"):
+        augment.spec_augment(jnp.ones((4, 4)), key=key, frequency=(-1, 2))
+    with pytest.raises(ValueError, match="spec_augment: time must be a pair"):
+        augment.spec_augment(jnp.ones((4, 4)), key=key, time=3)
     with pytest.raises(ValueError, match="random_frequency_mask: limit must be in"):
         augment.random_frequency_mask(jnp.ones((4, 2)), -1, key=key)

@@ -1,5 +1,7 @@
 """What is special to pooling: ties, NaN, padding, the lecture's example."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -213,6 +215,38 @@ def test_errors_of_the_other_pools():
         layers.lp_pool(x, (2, 2), p=0)
     with pytest.raises(ValueError, match="global_max_pool: mask must have the shape"):
         layers.global_max_pool(x, mask=jnp.ones((2, 4), bool))
+
+
+@pytest.mark.parametrize("size", ["2", 2.5, (2, 2.5), (True, "2"), 0])
+@pytest.mark.parametrize("pool", [layers.adaptive_avg_pool, layers.adaptive_max_pool])
+def test_sizes_are_whole_numbers(pool, size):
+    with pytest.raises(ValueError, match=f"{pool.__name__}: output_size must be"):
+        pool(jnp.zeros((4, 4, 3)), size)
+
+
+@pytest.mark.parametrize("window", [2, (2,) * 4, (), "22", (2, 2.5), (2, 0)])
+def test_windows_are_one_to_three_whole_numbers(window):
+    """Of what is pooled and of what is put back: the same sentence."""
+    x, at = jnp.zeros((2, 4, 4, 4, 4, 3)), jnp.zeros((2, 4, 4, 4, 4, 3), jnp.int32)
+    with pytest.raises(ValueError, match="max_pool: window must be a"):
+        layers.max_pool(x, window)
+    with pytest.raises(ValueError, match="max_unpool: window must be a"):
+        layers.max_unpool(x, at, window)
+
+
+@pytest.mark.parametrize("dtype", [bool, jnp.complex64])
+def test_what_has_no_order_is_refused(dtype):
+    """Truth and complex numbers, by the function's own name."""
+    x = jnp.zeros((2, 4, 4, 3), dtype)
+    windowed = "max_pool", "min_pool", "sum_pool", "max_pool_with_indices"
+    calls = {name: partial(getattr(layers, name), x, (2, 2)) for name in windowed}
+    calls["adaptive_max_pool"] = partial(layers.adaptive_max_pool, x, 2)
+    calls["global_max_pool"] = partial(layers.global_max_pool, x)
+    at = jnp.zeros(x.shape, jnp.int32)
+    calls["max_unpool"] = partial(layers.max_unpool, x, at, (2, 2))
+    for name, call in calls.items():
+        with pytest.raises(TypeError, match=f"{name}: x must be real numbers; got"):
+            call()
 
 
 def test_counts_of_a_padded_mean_are_not_left_to_xla():

@@ -54,6 +54,15 @@ def integer(who: str, **arrays: Any) -> None:
             fail(who, f"{name} must be integers", got, todo, kind=TypeError)
 
 
+def real(who: str, **arrays: Any) -> None:
+    """All `arrays` hold real numbers: floating point or integers."""
+    for name, a in arrays.items():
+        dtype = jnp.result_type(a)
+        if not any(jnp.issubdtype(dtype, k) for k in (jnp.floating, jnp.integer)):
+            todo = f"Convert it: {name}.astype(jnp.float32)."
+            fail(who, f"{name} must be real numbers", dtype, todo, kind=TypeError)
+
+
 def within(who: str, name: str, value: Any, low: Any, high: Any) -> None:
     """A Python number lies in [low, high]; a traced one passes."""
     if isinstance(value, (int, float)) and not low <= value <= high:

@@ -52,7 +52,7 @@ def threefry(key: Array, high: Array, low: Array) -> tuple[Array, Array]:
     return x, y
 
 
-@partial(jax.jit, static_argnums=1)  # so that an eager call is one program
+@partial(jax.jit, static_argnums=1, inline=True)  # so that an eager call is one program
 def _bits(words: Array, shape: tuple[int, ...]) -> Array:
     """One block an entry: its two words as one, as JAX has it."""
     low = jax.lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)

@@ -7,7 +7,7 @@ from jax import lax
 
 from assay import _check
 from assay.augment._changes import Reach, one_of, share_of_size
-from assay.augment._pixels import restored, units
+from assay.augment._pixels import coloured_units, restored
 from assay.typing import Array, Key, Shaped
 
 LEVELS = 9  # the strongest of the ten
@@ -73,7 +73,7 @@ def auto_augment(
     Cubuk et al. 2018, arXiv:1805.09501.
     """
     _check.choice("auto_augment", "policy", policy, POLICIES)
-    x = units("auto_augment", image)
+    x = coloured_units("auto_augment", image)
     dtype = jnp.result_type(image)
     names, table = _read(POLICIES[policy])
     change = one_of(names, Reach(share_of_size(x, 150 / 331)), dtype)

@@ -9,7 +9,7 @@ from jax import lax
 from assay import _check
 from assay.augment._blend import adjust_brightness, adjust_contrast, adjust_saturation
 from assay.augment._hue import adjust_hue
-from assay.augment._pixels import restored, units
+from assay.augment._pixels import grey_or_colours, restored, units
 from assay.typing import Array, Key, Scalar, Shaped
 
 CHANGES = (adjust_brightness, adjust_contrast, adjust_saturation, adjust_hue)
@@ -71,6 +71,7 @@ def color_jitter(
     taken = [i for i, limit in enumerate(limits) if not _is_zero(limit)]
     if not taken:
         return jnp.asarray(image)
+    _colours(x, {names[i] for i in taken})
     of_order, of_factor = jax.random.split(key)
     # One draw for each of the four, so that a limit does not change the others'.
     draws = jax.random.uniform(of_factor, (4,), jnp.float32)
@@ -78,6 +79,15 @@ def color_jitter(
     order = jax.random.permutation(of_order, jnp.arange(len(taken), dtype=jnp.int32))
     y, _ = lax.scan(lambda x, i: (lax.switch(i, branches, x), None), x, order)
     return restored(y, jnp.result_type(image))
+
+
+def _colours(x: Array, taken: set[str]) -> None:
+    """What is changed says how many channels there must be."""
+    if "hue" in taken and x.shape[-1] != 3:
+        must = "image must have 3 channels where hue changes"
+        _check.fail("color_jitter", must, f"image.shape={x.shape}")
+    if taken - {"brightness"}:
+        grey_or_colours("color_jitter", x)
 
 
 def _is_zero(limit: Scalar) -> bool:

@@ -21,6 +21,13 @@ def units(who: str, image: Array) -> Array:
     return x / jnp.iinfo(image.dtype).max if is_integer(image.dtype) else x
 
 
+def coloured_units(who: str, image: Array) -> Array:
+    """`units` of an image that is grey or has three colours."""
+    x = units(who, image)
+    grey_or_colours(who, x)
+    return x
+
+
 def restored(x: Array, dtype: DType) -> Array:
     """`units` undone: integers are rounded to the nearest."""
     if is_integer(dtype):
@@ -30,7 +37,12 @@ def restored(x: Array, dtype: DType) -> Array:
 
 def luma(who: str, x: Array) -> Array:
     """0.299 R + 0.587 G + 0.114 B, (..., h, w, 1); of one channel, the channel."""
-    channels = x.shape[-1]
-    if channels not in (1, 3):
-        _check.fail(who, "image must have 1 or 3 channels", f"image.shape={x.shape}")
-    return x if channels == 1 else images.rgb_to_grayscale(x)
+    grey_or_colours(who, x)
+    return x if x.shape[-1] == 1 else images.rgb_to_grayscale(x)
+
+
+def grey_or_colours(who: str, image: Array) -> None:
+    """One channel or three."""
+    shape = jnp.shape(image)
+    if shape[-1] not in (1, 3):
+        _check.fail(who, "image must have 1 or 3 channels", f"image.shape={shape}")

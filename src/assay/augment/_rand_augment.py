@@ -8,7 +8,7 @@ from jax import lax
 
 from assay import _check
 from assay.augment._changes import FOURTEEN, Reach, one_of, share_of_size
-from assay.augment._pixels import restored, units
+from assay.augment._pixels import coloured_units, restored
 from assay.typing import Array, Key, Scalar, Shaped
 
 STRONGEST = 30
@@ -39,7 +39,7 @@ def rand_augment(
 
     Cubuk et al. 2019, arXiv:1909.13719.
     """
-    x = units("rand_augment", image)
+    x = coloured_units("rand_augment", image)
     _check.within("rand_augment", "magnitude", magnitude, 0, STRONGEST)
     dtype = jnp.result_type(image)
     strength = jnp.asarray(magnitude, x.dtype) / STRONGEST
@@ -71,7 +71,7 @@ def trivial_augment(
 
     Müller and Hutter 2021, arXiv:2103.10158; torchvision's TrivialAugmentWide.
     """
-    x = units("trivial_augment", image)
+    x = coloured_units("trivial_augment", image)
     dtype = jnp.result_type(image)
     # int32: the same draws with and without x64.
     high = jnp.array([len(FOURTEEN), STRONGEST + 1, 2], jnp.int32)

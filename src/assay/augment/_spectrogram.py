@@ -1,5 +1,7 @@
 """Stretches of a spectrogram (time, features) hidden: SpecAugment."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 
@@ -7,6 +9,7 @@ from assay import _check
 from assay.typing import Array, Key, Scalar, Shaped
 
 LAYOUT = "(time, features)"
+PAIR = "count", "limit"
 
 
 def random_time_mask(
@@ -29,7 +32,7 @@ def random_time_mask(
 
     Park et al. 2019, arXiv:1904.08779.
     """
-    _checked("random_time_mask", x, limit, share)
+    _checked("random_time_mask", x, limit=limit, count=count, share=share)
     return _masked(jnp.asarray(x), 0, (count, limit, share), key, value)
 
 
@@ -52,7 +55,7 @@ def random_frequency_mask(
 
     Park et al. 2019, arXiv:1904.08779.
     """
-    _checked("random_frequency_mask", x, limit, 1.0)
+    _checked("random_frequency_mask", x, limit=limit, count=count)
     return _masked(jnp.asarray(x), 1, (count, limit, 1.0), key, value)
 
 
@@ -76,17 +79,23 @@ def spec_augment(
 
     Park et al. 2019, arXiv:1904.08779.
     """
-    _checked("spec_augment", x, frequency[1], 1.0)
-    _checked("spec_augment", x, time[1], share)
+    who = "spec_augment"
+    for name, pair in (("frequency", frequency), ("time", time)):
+        if not isinstance(pair, Sequence) or len(pair) != 2:
+            _check.fail(who, f"{name} must be a pair (count, limit)", repr(pair))
+        numbers = {f"the {n} of {name}": v for n, v in zip(PAIR, pair, strict=True)}
+        _checked(who, x, **numbers, share=share)
     of_frequency, of_time = jax.random.split(key)
     y = _masked(jnp.asarray(x), 1, (*frequency, 1.0), of_frequency, value)
     return _masked(y, 0, (*time, share), of_time, value)
 
 
-def _checked(who: str, x: Array, limit: int, share: Scalar) -> None:
+def _checked(who: str, x: Array, *, share: Scalar = 1.0, **numbers: int) -> None:
+    """A time and a feature axis, a share of 0 … 1, and numbers that are not below 0."""
     _check.rank_at_least(who, "x", x, 2, LAYOUT)
-    _check.within(who, "limit", limit, 0, float("inf"))
     _check.within(who, "share", share, 0, 1)
+    for name, value in numbers.items():
+        _check.within(who, name, value, 0, float("inf"))
 
 
 def _masked(x: Array, axis: int, how: tuple, key: Key, value: Scalar) -> Array:

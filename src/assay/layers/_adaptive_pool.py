@@ -7,7 +7,7 @@ j is seen by the places that would be its window if m were pooled to n.
 
 from collections.abc import Callable, Sequence
 from functools import cache, reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +30,9 @@ def adaptive_avg_pool(
 
     >>> adaptive_avg_pool(jnp.arange(5.0)[:, None], 2, spatial=1)[:, 0]
     Array([1., 3.], dtype=float32)
+
+    The bins are torch.nn.functional.adaptive_avg_pool2d's, after the pyramid levels of
+    He et al. 2014, Spatial pyramid pooling, arXiv:1406.4729, section 2.2.
     """
     _check.floating("adaptive_avg_pool", x=x)
     y, axes = _axes("adaptive_avg_pool", x, output_size, spatial)
@@ -50,7 +53,10 @@ def adaptive_max_pool(
 
     >>> adaptive_max_pool(jnp.arange(5.0)[:, None], 2, spatial=1)[:, 0]
     Array([2., 4.], dtype=float32)
+
+    He et al. 2014, Spatial pyramid pooling, arXiv:1406.4729, section 2.2.
     """
+    _check.real("adaptive_max_pool", x=x)
     y, axes = _axes("adaptive_max_pool", x, output_size, spatial)
     for axis, n, m in axes:
         y = _max(axis, n, m)(y)
@@ -74,12 +80,14 @@ def _axes(who: str, x: Array, output_size: Sizes, spatial: int):
     """x, and (axis, n, m) of what changes, the last axis first."""
     layout = f"(*batch, {spatial} spatial, channels)"
     _check.rank_at_least(who, "x", x, spatial + 1, layout)
-    given = output_size if isinstance(output_size, Sequence) else [output_size]
-    given = list(given) * (spatial if len(given) == 1 else 1)
+    given: list[Any] = [output_size]
+    if isinstance(output_size, Sequence) and not isinstance(output_size, str):
+        given = list(output_size)
+    given = given * (spatial if len(given) == 1 else 1)
     shape = jnp.shape(x)
     first = len(shape) - spatial - 1
     sizes = shape[first:-1]
-    if len(given) != spatial or any(m is not None and m < 1 for m in given):
+    if len(given) != spatial or not all(map(_is_size, given)):
         must = f"output_size must be a number >= 1, None, or {spatial} of them"
         _check.fail(who, must, repr(output_size))
     if 0 in sizes:
@@ -90,6 +98,11 @@ def _axes(who: str, x: Array, output_size: Sizes, spatial: int):
     return jnp.asarray(x), [
         (a, n, m) for a, n, m in reversed(pairs) if m not in (None, n)
     ]
+
+
+def _is_size(m: Any) -> bool:
+    """None, or a whole number of places."""
+    return m is None or (isinstance(m, int | np.integer) and int(m) >= 1)
 
 
 def _taps(x: Array, axis: int, n: int, m: int) -> list[tuple[Array, Array]]:

@@ -29,10 +29,12 @@ def avg_pool(
     Array([2., 1.], dtype=float32)
     >>> avg_pool(jnp.ones((3, 1)), (2,), padding="SAME", count_include_pad=False)[:, 0]
     Array([1., 1.], dtype=float32)
+
+    LeCun et al. 1998, Gradient-based learning, doi:10.1109/5.726791: subsampling.
     """
     _check.floating("avg_pool", x=x)
-    how = {"strides": strides, "padding": padding, "ceil_mode": ceil_mode}
-    pool = _pool_window.prepare("avg_pool", x, window, **how)
+    steps = _pool_window.Steps(strides, padding, ceil_mode=ceil_mode)
+    pool = _pool_window.prepare("avg_pool", x, window, steps)
     dtype = pool.x.dtype
     mean = _pool_forms.means(pool.w, _counts(pool, count_include_pad))
     y = mean(pool.x.astype(_precision.wide(dtype)))
@@ -55,10 +57,11 @@ def sum_pool(
     >>> import jax.numpy as jnp
     >>> sum_pool(jnp.array([[1.0], [3.0], [2.0], [0.0]]), (2,))[:, 0]
     Array([4., 2.], dtype=float32)
+
+    LeCun et al. 1998, doi:10.1109/5.726791, section II.A, without its coefficient.
     """
-    how = {"strides": strides, "padding": padding}
-    how |= {"dilation": dilation, "ceil_mode": ceil_mode}
-    pool = _pool_window.prepare("sum_pool", x, window, **how)
+    steps = _pool_window.Steps(strides, padding, dilation, ceil_mode)
+    pool = _pool_window.prepare("sum_pool", x, window, steps)
     y = _pool_forms.means(pool.w)(pool.x.astype(_precision.wide(pool.x.dtype)))
     return pool.unflattened(y.astype(pool.x.dtype))
 
@@ -86,8 +89,8 @@ def lp_pool(
     _check.floating("lp_pool", x=x)
     if isinstance(p, int | float) and not 0 < p < np.inf:
         _check.fail("lp_pool", "p must be positive and finite", p)
-    how = {"strides": strides, "padding": padding, "ceil_mode": ceil_mode}
-    pool = _pool_window.prepare("lp_pool", x, window, **how)
+    steps = _pool_window.Steps(strides, padding, ceil_mode=ceil_mode)
+    pool = _pool_window.prepare("lp_pool", x, window, steps)
     dtype = pool.x.dtype
     powers = _power(pool.x.astype(_precision.wide(dtype)), p)
     if ceil_mode:

@@ -25,7 +25,11 @@ def global_max_pool(
     >>> x, mask = jnp.array([[1.0], [3.0], [jnp.nan]]), jnp.array([True, True, False])
     >>> global_max_pool(x, spatial=1, mask=mask)
     Array([3.], dtype=float32)
+
+    Collobert et al. 2011, Natural language processing (almost) from scratch,
+    arXiv:1103.0398, section 3.3.2: the max over time.
     """
+    _check.real("global_max_pool", x=x)
     rows = _rows("global_max_pool", x, spatial)
     there = _there("global_max_pool", x, mask, rows.shape)
     if there is not None:

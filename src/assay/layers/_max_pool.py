@@ -33,10 +33,12 @@ def max_pool(
     Array([3., 2.], dtype=float32)
     >>> max_pool(jnp.arange(5.0)[:, None], (2,), ceil_mode=True)[:, 0]
     Array([1., 3., 4.], dtype=float32)
+
+    Riesenhuber & Poggio 1999, Hierarchical models of object recognition in cortex,
+    doi:10.1038/14819. Scherer et al. 2010, doi:10.1007/978-3-642-15825-4_10.
     """
-    how = {"strides": strides, "padding": padding}
-    how |= {"dilation": dilation, "ceil_mode": ceil_mode}
-    pool = _pool_window.prepare("max_pool", x, window, **how)
+    steps = _pool_window.Steps(strides, padding, dilation, ceil_mode)
+    pool = _pool_window.prepare("max_pool", x, window, steps)
     return pool.unflattened(_pool_forms.largest(pool.w)(pool.x))
 
 
@@ -53,10 +55,12 @@ def min_pool(
 
     >>> min_pool(jnp.array([[1.0], [3.0], [2.0], [0.0]]), (2,))[:, 0]
     Array([1., 0.], dtype=float32)
+
+    The erosion of grey-scale morphology by a flat element: Haralick et al. 1987,
+    doi:10.1109/TPAMI.1987.4767941. As flax.linen.min_pool.
     """
-    how = {"strides": strides, "padding": padding}
-    how |= {"dilation": dilation, "ceil_mode": ceil_mode}
-    pool = _pool_window.prepare("min_pool", x, window, **how)
+    steps = _pool_window.Steps(strides, padding, dilation, ceil_mode)
+    pool = _pool_window.prepare("min_pool", x, window, steps)
     y = _turned(_pool_forms.largest(pool.w)(_turned(pool.x)))
     return pool.unflattened(y)
 
@@ -79,10 +83,11 @@ def max_pool_with_indices(
     >>> y, at = max_pool_with_indices(jnp.array([[1.0], [3.0], [2.0], [0.0]]), (2,))
     >>> y[:, 0].tolist(), at[:, 0].tolist()
     ([3.0, 2.0], [1, 2])
+
+    torch.nn.functional.max_pool2d with `return_indices`: what `max_unpool` puts back.
     """
-    how = {"strides": strides, "padding": padding}
-    how |= {"dilation": dilation, "ceil_mode": ceil_mode}
-    pool = _pool_window.prepare("max_pool_with_indices", x, window, **how)
+    steps = _pool_window.Steps(strides, padding, dilation, ceil_mode)
+    pool = _pool_window.prepare("max_pool_with_indices", x, window, steps)
     y = _pool_forms.largest(pool.w)(pool.x)
     places = _places(pool.w, lax.stop_gradient(pool.x))
     return pool.unflattened(y), pool.unflattened(places)

@@ -13,6 +13,15 @@ from assay.typing import Array
 Window = Sequence[int]
 
 
+class Steps(NamedTuple):
+    """How a window moves, as the caller says it."""
+
+    strides: _geometry.PerAxis | None  # None: the window's own sizes
+    padding: _geometry.Padding
+    dilation: _geometry.PerAxis = 1
+    ceil_mode: bool = False
+
+
 class Pool(NamedTuple):
     """A window and what it slides over."""
 
@@ -26,22 +35,20 @@ class Pool(NamedTuple):
         return jnp.reshape(y, (*self.batch, *y.shape[1:]))
 
 
-def prepare(
-    who: str,
-    x: Array,
-    window: Window,
-    *,
-    strides: _geometry.PerAxis | None,
-    padding: _geometry.Padding,
-    dilation: _geometry.PerAxis = 1,
-    ceil_mode: bool = False,
-) -> Pool:
-    """Everything checked: the rank, the window, that it fits, and sees something."""
+def sizes(who: str, window: Window) -> tuple[int, ...]:
+    """The window as a tuple: how many numbers it has says over how many axes."""
     size = tuple(window) if isinstance(window, Sequence) else ()
     if len(size) not in (1, 2, 3):
         must = "window must be a tuple of 1 to 3 numbers, one a spatial axis"
         _check.fail(who, must, repr(window))
+    return _geometry.per_axis(who, "window", size, len(size))
+
+
+def prepare(who: str, x: Array, window: Window, steps: Steps) -> Pool:
+    """Everything checked: the rank, the window, that it fits, and sees something."""
+    size = sizes(who, window)
     rank = len(size)
+    _check.real(who, x=x)
     layout = f"(*batch, {rank} spatial, channels)"
     _check.rank_at_least(who, "x", x, rank + 1, layout)
     shape = jnp.shape(x)
@@ -50,12 +57,12 @@ def prepare(
         who,
         spatial,
         size,
-        strides=size if strides is None else strides,
-        padding=padding,
-        dilation=dilation,
+        strides=size if steps.strides is None else steps.strides,
+        padding=steps.padding,
+        dilation=steps.dilation,
     )
     _geometry.output_sizes(who, spatial, w)
-    pads, w = w.pads, _geometry.ceiled(spatial, w) if ceil_mode else w
+    pads, w = w.pads, _geometry.ceiled(spatial, w) if steps.ceil_mode else w
     if not all(seen.any(1).all() for seen in sees(spatial, w)):
         must = "padding must be smaller than the window, which else sees nothing"
         _check.fail(who, must, pads)

@@ -31,7 +31,10 @@ def max_unpool(
 
     Zeiler & Fergus 2014, Visualizing and understanding CNNs, arXiv:1311.2901.
     """
-    who, rank = "max_unpool", len(window)
+    who = "max_unpool"
+    window = _pool_window.sizes(who, window)
+    rank = len(window)
+    _check.real(who, x=x)
     _check.rank_at_least(who, "x", x, rank + 1, f"(*batch, {rank} spatial, channels)")
     _check.same_shape(who, x=x, indices=indices)
     _check.integer(who, indices=indices)
@@ -50,8 +53,8 @@ def max_unpool(
 
 def _size(who, places, window, strides, padding, output_size):
     rank = len(window)
-    window = _geometry.per_axis(who, "window", window, rank)
-    strides = _geometry.per_axis(who, "strides", strides or window, rank)
+    strides = window if strides is None else strides
+    strides = _geometry.per_axis(who, "strides", strides, rank)
     if isinstance(padding, str) and padding != "VALID":
         if output_size is None:
             must = f"output_size must be given with padding {padding!r}"

@@ -25,6 +25,18 @@ def _ceiled(x, window, strides, pads, dilation):
     return more
 
 
+def _stretched(mirror):
+    """Uneven steps, dilation and padding, and a window more where some is left."""
+    return given(
+        x=(2, 9, 8, 3),
+        window=static((3, 2)),
+        strides=static((2, 3)),
+        padding=static(1),
+        dilation=static((2, 1)),
+        ceil_mode=static(True),
+    )(mirror)
+
+
 def _windows(x, window, strides, padding, dilation=1, ceil_mode=False):
     """(strides, pads as given, pads with ceil_mode, dilation), one an axis each."""
     rank = len(window)
@@ -75,14 +87,7 @@ def max_pool(x, window, strides=None, padding="VALID", dilation=1, ceil_mode=Fal
 
 
 @given(x=(2, 3, 9, 4), window=static((2,)))
-@given(
-    x=(2, 9, 8, 3),
-    window=static((3, 2)),
-    strides=static((2, 3)),
-    padding=static(1),
-    dilation=static((2, 1)),
-    ceil_mode=static(True),
-)
+@_stretched
 def min_pool(x, window, strides=None, padding="VALID", dilation=1, ceil_mode=False):
     how = _windows(x, window, strides, padding, dilation, ceil_mode)
     return _pool(x, window, how, np.inf, np.min)
@@ -90,14 +95,7 @@ def min_pool(x, window, strides=None, padding="VALID", dilation=1, ceil_mode=Fal
 
 @given(x=(2, 3, 9, 4), window=static((2,)))
 @given(x=(2, 7, 8, 3), window=static((2, 3)))
-@given(
-    x=(2, 9, 8, 3),
-    window=static((3, 2)),
-    strides=static((2, 3)),
-    padding=static(1),
-    dilation=static((2, 1)),
-    ceil_mode=static(True),
-)
+@_stretched
 def max_pool_with_indices(
     x, window, strides=None, padding="VALID", dilation=1, ceil_mode=False
 ):
@@ -154,14 +152,7 @@ def avg_pool(
 
 
 @given(x=(2, 3, 9, 4), window=static((2,)))
-@given(
-    x=(2, 9, 8, 3),
-    window=static((3, 2)),
-    strides=static((2, 3)),
-    padding=static(1),
-    dilation=static((2, 1)),
-    ceil_mode=static(True),
-)
+@_stretched
 @mark(rows=True)
 def sum_pool(x, window, strides=None, padding="VALID", dilation=1, ceil_mode=False):
     how = _windows(x, window, strides, padding, dilation, ceil_mode)
@@ -232,20 +223,22 @@ def _places(x, spatial):
     return tuple(range(x.ndim - spatial - 1, x.ndim - 1))
 
 
-@given(x=(2, 3, 5, 4))
-@given(x=(2, 3, 5, 4), spatial=static(1))
-@given(x=(3, 5, 2, 4), spatial=static(3))
-@given(x=(2, 3, 5, 4), mask=booleans(2, 3, 5))
+def _over_all(mirror):
+    """Of images, sequences and volumes, and of what a mask leaves."""
+    mirror = given(x=(2, 3, 5, 4), mask=booleans(2, 3, 5))(mirror)
+    mirror = given(x=(3, 5, 2, 4), spatial=static(3))(mirror)
+    mirror = given(x=(2, 3, 5, 4), spatial=static(1))(mirror)
+    return given(x=(2, 3, 5, 4))(mirror)
+
+
+@_over_all
 def global_max_pool(x, spatial=2, mask=None):
     if mask is not None:
         x = np.where(mask[..., None], x, -np.inf)
     return x.max(_places(x, spatial))
 
 
-@given(x=(2, 3, 5, 4))
-@given(x=(2, 3, 5, 4), spatial=static(1))
-@given(x=(3, 5, 2, 4), spatial=static(3))
-@given(x=(2, 3, 5, 4), mask=booleans(2, 3, 5))
+@_over_all
 @mark(rows=True)
 def global_avg_pool(x, spatial=2, mask=None):
     if mask is not None:
@@ -268,22 +261,27 @@ def _adaptive(x, output_size, spatial, reduce):
     return y
 
 
-@given(x=(2, 7, 9, 3), output_size=static((3, 4)))
-@given(x=(2, 8, 9, 3), output_size=static((4, None)))
-@given(x=(2, 8, 10, 3), output_size=static((4, 2)))
-@given(x=(2, 7, 3), output_size=static(4), spatial=static(1))
-@given(x=(2, 5, 4, 3), output_size=static((8, 6)))
-@given(x=(7, 5, 4, 3), output_size=static((3, None, 3)), spatial=static(3))
+def _to_sizes(mirror):
+    """Fewer places and more, one number for all axes, and axes that are kept."""
+    for shape, size, spatial in [
+        ((7, 5, 4, 3), (3, None, 3), 3),
+        ((2, 5, 4, 3), (8, 6), 2),
+        ((2, 7, 3), 4, 1),
+        ((2, 8, 10, 3), (4, 2), 2),
+        ((2, 8, 9, 3), (4, None), 2),
+        ((2, 7, 9, 3), (3, 4), 2),
+    ]:
+        sizes = {"output_size": static(size), "spatial": static(spatial)}
+        mirror = given(x=shape, **sizes)(mirror)
+    return mirror
+
+
+@_to_sizes
 def adaptive_max_pool(x, output_size, spatial=2):
     return _adaptive(x, output_size, spatial, np.max)
 
 
-@given(x=(2, 7, 9, 3), output_size=static((3, 4)))
-@given(x=(2, 8, 9, 3), output_size=static((4, None)))
-@given(x=(2, 8, 10, 3), output_size=static((4, 2)))
-@given(x=(2, 7, 3), output_size=static(4), spatial=static(1))
-@given(x=(2, 5, 4, 3), output_size=static((8, 6)))
-@given(x=(7, 5, 4, 3), output_size=static((3, None, 3)), spatial=static(3))
+@_to_sizes
 @mark(rows=True)
 def adaptive_avg_pool(x, output_size, spatial=2):
     return _adaptive(x, output_size, spatial, np.mean)
