@@ -71,48 +71,43 @@ def _pointwise() -> Iterator[tuple[Shape, Shape, int]]:
         yield (8, 28, 28, c), (1, 1, c, o), 2
 
 
-def _dense() -> Iterator[tuple[Shape, Shape, int]]:
-    for c, o, sides in [  # LeNet's layers, and the first ones of others
+# (batch, side of the window, strides) of images: (inputs, outputs, sides of the image).
+DENSE = {
+    (32, 5, 1): [  # LeNet's layers, and the first ones of others
         (1, 4, (28,)),
         (1, 16, (28, 56)),
         (4, 4, (28,)),
         (4, 16, (10, 14, 28, 56)),
         (16, 16, (10, 14, 28)),
-    ]:
-        for side in sides:
-            yield (32, side, side, c), (5, 5, c, o), 1
-    for c, o, side in [(1, 16, 28), (4, 16, 28), (4, 64, 56), (16, 16, 28)]:
-        yield (16, side, side, c), (3, 3, c, o), 2
-    yield (8, 112, 112, 3), (7, 7, 3, 64), 2
-    for c, o, sides in [
+    ],
+    (16, 3, 2): [(1, 16, (28,)), (4, 16, (28,)), (4, 64, (56,)), (16, 16, (28,))],
+    (8, 7, 2): [(3, 64, (112,))],
+    (8, 3, 1): [
         (1, 64, (28,)),
         (4, 64, (28, 56)),
         (16, 64, (14, 28)),
         (64, 16, (28,)),
         (64, 64, (7, 14, 28, 56)),
         (256, 256, (7, 14, 28)),
-    ]:
-        for side in sides:
-            yield (8, side, side, c), (3, 3, c, o), 1
-    for c, o, side in [(64, 64, 28), (64, 64, 56), (64, 256, 28), (256, 256, 28)]:
-        yield (8, side, side, c), (3, 3, c, o), 2
-    for c, o, side in [(1, 4, 28), (4, 16, 14), (16, 16, 28), (64, 64, 28)]:
-        yield (2, side, side, c), (3, 3, c, o), 1  # few images
-    for k, c in [
-        (3, 16),
-        (3, 64),
-        (15, 1),
-        (15, 16),
-        (64, 1),
-        (64, 4),
-        (64, 16),
-        (256, 1),
-    ]:
+    ],
+    (8, 3, 2): [(64, 64, (28, 56)), (64, 256, (28,)), (256, 256, (28,))],
+    (2, 3, 1): [(1, 4, (28,)), (4, 16, (14,)), (16, 16, (28,)), (64, 64, (28,))],
+}
+# Sequences: (window, channels) of 1024 steps.
+SEQUENCES = [(3, 16), (3, 64), (15, 1), (15, 16), (64, 1), (64, 4), (64, 16), (256, 1)]
+
+
+def _dense() -> Iterator[tuple[Shape, Shape, int]]:
+    for (n, k, strides), rows in DENSE.items():
+        for c, o, sides in rows:
+            for side in sides:
+                yield (n, side, side, c), (k, k, c, o), strides
+    for k, c in SEQUENCES:
         yield (8, 1024, c), (k, c, c), 1
     for k in (64, 256, 1024):
         yield (8, 4096, 1), (k, 1, 1), 1
-    yield (8, 16, 16, 16, 4), (3, 3, 3, 4, 16), 1
-    yield (8, 16, 16, 16, 16), (3, 3, 3, 16, 16), 1
+    for c, o in ((4, 16), (16, 16)):
+        yield (8, 16, 16, 16, c), (3, 3, 3, c, o), 1
 
 
 def _apart() -> Iterator[tuple[Shape, Shape, int]]:

@@ -33,18 +33,17 @@ class Case(NamedTuple):
     tolerance: float = 1e-4
 
 
-def lax_conv(x: Any, kernel: Any, **options: Any) -> Any:
+def lax_conv(x: Any, kernel: Any, *, padding: str, strides: int) -> Any:
     """The convolution that Flax, Haiku, Equinox and Keras lower to."""
     rank = kernel.ndim - 2
     space = "DHW"[3 - rank :]
     layout = (f"N{space}C", f"{space}IO", f"N{space}C")
     groups = x.shape[-1] // kernel.shape[-2]
-    strides = (options.get("strides", 1),) * rank
     return lax.conv_general_dilated(
         x,
         kernel,
-        strides,
-        options.get("padding", SAME),
+        (strides,) * rank,
+        padding,
         dimension_numbers=layout,
         feature_group_count=groups,
     )
@@ -95,7 +94,7 @@ def _conv(
     ours: Callable,
     shapes: tuple[Shape, Shape],
     targets: tuple[float | None, float | None],
-    **options: Any,
+    strides: int = 1,
 ) -> Case:
     """A convolution with SAME padding beside lax's, and torch's where it has it."""
     (n, *spatial, c), (*window, i, o) = shapes
@@ -108,13 +107,13 @@ def _conv(
         (2, *sizes, few if groups > 1 else small_i),
         (*window_small, small_i if groups != c else 1, few if groups > 1 else 4),
     )
-    options = {"padding": SAME, **options}
-    f, theirs = partial(ours, **options), partial(lax_conv, **options)
-    told = (options.get("strides", 1),)
-    return Case(name, f, theirs, shapes, small, targets, "conv", told)
+    how = {"padding": SAME, "strides": strides}
+    f, theirs = partial(ours, **how), partial(lax_conv, **how)
+    return Case(name, f, theirs, shapes, small, targets, "conv", (strides,))
 
 
 IMAGES, FEW = (32, 56, 56, 64), (2, 8, 8, 4)
+ONE, EIGHT = (32, 28, 28, 128), (8, 56, 56, 64)
 POOL3 = ((1, 1), (1, 1))
 LONG = (8, 4096, 1)
 
@@ -131,77 +130,76 @@ def _pool(name: str, f: Callable, theirs: Callable, window: int, stride: int, to
 
 def cases() -> list[Case]:
     """The rows of the table, in its order."""
-    depth, dense, grouped = layers.depthwise_conv, layers.conv, layers.grouped_conv
-    one = (32, 28, 28, 128)
-    return [
-        _conv("depthwise 3x3, 32x56x56x64", depth, (IMAGES, (3, 3, 1, 64)), (7, 9)),
-        _conv("depthwise 3x3, 32x28x28x128", depth, (one, (3, 3, 1, 128)), (7, 9)),
-        _conv(
-            "depthwise 7x7, 16x14x14x384",
-            depth,
-            ((16, 14, 14, 384), (7, 7, 1, 384)),
-            (10, 20),
-        ),
-        _conv(
-            "depthwise 3x3 stride 2, 32x56x56x64",
-            depth,
-            (IMAGES, (3, 3, 1, 64)),
-            (5, 12),
-            strides=2,
-        ),
-        _conv(
-            "grouped g=8 3x3, 8x56x56x64",
-            grouped,
-            ((8, 56, 56, 64), (3, 3, 8, 64)),
-            (1, 10),
-        ),
-        _conv("1x1, 32x28x28, 128 to 256", dense, (one, (1, 1, 128, 256)), (2, 4.5)),
-        _conv("3x3, 32x32x32x64", dense, ((32, 32, 32, 64), (3, 3, 64, 64)), (1, 1.25)),
-        _conv("3x3, 8x56x56x64", dense, ((8, 56, 56, 64), (3, 3, 64, 64)), (1, 1.25)),
-        Case(
-            "transposed 4x4 stride 2, 4x28x28x64 to 32",
-            partial(layers.conv_transpose, strides=2, padding=SAME),
-            lax_conv_transpose,
-            ((4, 28, 28, 64), (4, 4, 64, 32)),
-            ((2, 5, 6, 3), (4, 4, 3, 2)),
-            (1, 4),
-            "conv_transpose",
-        ),
-        _pool("max pool 2x2", layers.max_pool, linen.max_pool, 2, 2, (1, 10)),
-        _pool(
-            "max pool 3x3 stride 2", layers.max_pool, linen.max_pool, 3, 2, (0.95, 3)
-        ),
-        _pool("average pool 2x2", layers.avg_pool, linen.avg_pool, 2, 2, (1.05, 1.5)),
-        *_long(),
-        Case(
-            "batch norm, 32x56x56x64",
-            our_batch_norm,
-            flax_batch_norm,
-            (IMAGES, (64,), (64,)),
-            (FEW, (4,), (4,)),
-            (0.7, 1.0),
-            "batch_norm",
-        ),
-        Case(
-            "layer norm, 4096x1024",
-            layers.layer_norm,
-            flax_layer_norm,
-            ((4096, 1024), (1024,), (1024,)),
-            ((8, 4), (4,), (4,)),
-            (0.8, 1.0),
-            "layer_norm",
-        ),
-        Case(
-            "dropout 0.1, 4096x1024",
-            our_dropout,
-            flax_dropout,
-            ((4096, 1024),),
-            ((8, 4),),
-            (2.4, 2),
-            "dropout",
-            tolerance=float("inf"),  # other draws: the tests compare the rates
-        ),
+    return [*_convolutions(), _transposed(), *_pools(), *_long(), *_norms(), _dropout()]
+
+
+def _convolutions() -> list[Case]:
+    depth, dense = layers.depthwise_conv, layers.conv
+    rows = [  # name, function, x, kernel, targets, options
+        ("depthwise 3x3", depth, IMAGES, (3, 3, 1, 64), (7, 9)),
+        ("depthwise 3x3", depth, ONE, (3, 3, 1, 128), (7, 9)),
+        ("depthwise 7x7", depth, (16, 14, 14, 384), (7, 7, 1, 384), (10, 20)),
+        ("depthwise 3x3 stride 2", depth, IMAGES, (3, 3, 1, 64), (5, 12), 2),
+        ("grouped g=8 3x3", layers.grouped_conv, EIGHT, (3, 3, 8, 64), (1, 10)),
+        ("1x1", dense, ONE, (1, 1, 128, 256), (2, 4.5)),
+        ("3x3", dense, (32, 32, 32, 64), (3, 3, 64, 64), (1, 1.25)),
+        ("3x3", dense, EIGHT, (3, 3, 64, 64), (1, 1.25)),
     ]
+    return [_conv(_sized(name, x), f, (x, k), to, *s) for name, f, x, k, to, *s in rows]
+
+
+def _sized(name: str, x: Shape) -> str:
+    if name == "1x1":
+        return "1x1, 32x28x28, 128 to 256"
+    return f"{name}, {'x'.join(map(str, x))}"
+
+
+def _transposed() -> Case:
+    return Case(
+        "transposed 4x4 stride 2, 4x28x28x64 to 32",
+        partial(layers.conv_transpose, strides=2, padding=SAME),
+        lax_conv_transpose,
+        ((4, 28, 28, 64), (4, 4, 64, 32)),
+        ((2, 5, 6, 3), (4, 4, 3, 2)),
+        (1, 4),
+        "conv_transpose",
+    )
+
+
+def _pools() -> list[Case]:
+    largest, mean = layers.max_pool, layers.avg_pool
+    return [
+        _pool("max pool 2x2", largest, linen.max_pool, 2, 2, (1, 10)),
+        _pool("max pool 3x3 stride 2", largest, linen.max_pool, 3, 2, (0.95, 3)),
+        _pool("average pool 2x2", mean, linen.avg_pool, 2, 2, (1.05, 1.5)),
+    ]
+
+
+def _norms() -> list[Case]:
+    batch, layer = (IMAGES, FEW), ((4096, 1024), (8, 4))
+    rows = [
+        ("batch norm", "32x56x56x64", our_batch_norm, flax_batch_norm, batch, 0.7),
+        ("layer norm", "4096x1024", layers.layer_norm, flax_layer_norm, layer, 0.8),
+    ]
+    found = []
+    for name, size, ours, theirs, xs, target in rows:
+        shapes, small = ((x, x[-1:], x[-1:]) for x in xs)
+        torch, to = name.replace(" ", "_"), (target, 1.0)
+        found.append(Case(f"{name}, {size}", ours, theirs, shapes, small, to, torch))
+    return found
+
+
+def _dropout() -> Case:
+    shapes = ((4096, 1024),), ((8, 4),)
+    case = Case(
+        "dropout 0.1, 4096x1024",
+        our_dropout,
+        flax_dropout,
+        *shapes,
+        (2.4, 2),
+        "dropout",
+    )
+    return case._replace(tolerance=float("inf"))  # other draws: tests compare the rates
 
 
 def _long() -> list[Case]:

@@ -45,54 +45,64 @@ def start() -> Torch | None:
 
 def _made(torch: Any, form: str, shapes: list, options: list) -> Any:
     """(f, its tensors): f() is the value, with gradients where tensors want them."""
-    F = torch.nn.functional
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(_first(shapes[0]), generator=generator)
+
+    def drawn(shape: list[int]) -> Any:
+        return torch.randn(shape, generator=generator)
+
+    rows = form in ("layer_norm", "dropout")  # the channels are last in torch as well
+    x = drawn(shapes[0] if rows else _first(shapes[0]))
     x = x.to(memory_format=torch.channels_last) if x.ndim == 4 else x
-    rest = [torch.randn(_kernel(s), generator=generator) for s in shapes[1:]]
-    if form == "conv":
-        (stride,) = options
-        rank, kernel = x.ndim - 2, rest[0]
-        groups = shapes[0][-1] // shapes[1][-2]
-        conv = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
-        reach = [k - 1 for k in kernel.shape[2:]]
-        if stride == 1 and any(r % 2 for r in reach):  # SAME of an even window
-            pads = [p for r in reversed(reach) for p in (r // 2, r - r // 2)]
+    order = _turned if form == "conv_transpose" else _kernel
+    tensors = [x, *(drawn(order(s)) for s in shapes[1:])]
+    f = FORMS[form](torch.nn.functional, tensors, options)
+    return lambda: f(*tensors), tensors
 
-            def value():
-                return conv(F.pad(x, pads), kernel, groups=groups)
-        else:
 
-            def value():
-                pad = [r // 2 for r in reach]
-                return conv(x, kernel, stride=stride, padding=pad, groups=groups)
-    elif form == "conv_transpose":
-        rest = [torch.randn(_turned(shapes[1]), generator=generator)]
+def _conv(F: Any, tensors: list, options: list) -> Any:
+    """SAME, which torch pads by hand where the window is even."""
+    (stride,), kernel = options, tensors[1]
+    conv = (F.conv1d, F.conv2d, F.conv3d)[kernel.ndim - 3]
+    groups = tensors[0].shape[1] // kernel.shape[1]
+    reach = [k - 1 for k in kernel.shape[2:]]
+    if stride == 1 and any(r % 2 for r in reach):
+        pads = [p for r in reversed(reach) for p in (r // 2, r - r // 2)]
+        return lambda x, kernel: conv(F.pad(x, pads), kernel, groups=groups)
+    how = {"stride": stride, "padding": [r // 2 for r in reach], "groups": groups}
+    return lambda x, kernel: conv(x, kernel, **how)
 
-        def value():
-            return F.conv_transpose2d(x, rest[0], stride=2, padding=1)
-    elif form == "layer_norm":
-        x = torch.randn(shapes[0], generator=generator)
 
-        def value():
-            return F.layer_norm(x, x.shape[-1:], *rest)
-    elif form == "dropout":
-        x = torch.randn(shapes[0], generator=generator)
+def _conv_transpose(F: Any, tensors: list, options: list) -> Any:
+    return lambda x, kernel: F.conv_transpose2d(x, kernel, stride=2, padding=1)
 
-        def value():
-            return F.dropout(x, 0.1)
-    elif form == "batch_norm":
-        mean, var = torch.zeros(x.shape[1]), torch.ones(x.shape[1])
 
-        def value():
-            return F.batch_norm(x, mean, var, *rest, training=True)
-    else:
-        pool = F.max_pool2d if form == "max_pool" else F.avg_pool2d
+def _batch_norm(F: Any, tensors: list, options: list) -> Any:
+    start = tensors[0].new_zeros(tensors[0].shape[1])
+    running = start, start + 1
+    return lambda x, *affine: F.batch_norm(x, *running, *affine, training=True)
 
-        def value():
-            return pool(x, *options)
 
-    return value, [x, *rest]
+def _layer_norm(F: Any, tensors: list, options: list) -> Any:
+    return lambda x, *affine: F.layer_norm(x, x.shape[-1:], *affine)
+
+
+def _dropout(F: Any, tensors: list, options: list) -> Any:
+    return lambda x: F.dropout(x, 0.1)
+
+
+def _pool(name: str) -> Any:
+    return lambda F, tensors, options: lambda x: getattr(F, name)(x, *options)
+
+
+FORMS = {
+    "conv": _conv,
+    "conv_transpose": _conv_transpose,
+    "batch_norm": _batch_norm,
+    "layer_norm": _layer_norm,
+    "dropout": _dropout,
+    "max_pool": _pool("max_pool2d"),
+    "avg_pool": _pool("avg_pool2d"),
+}
 
 
 def _first(shape: list[int]) -> list[int]:

@@ -46,25 +46,14 @@ def _measured(case: Case, direction: str, target: Any, torch: Any, smoke: bool) 
 
 
 def _row(case: Case, direction: str, target: Any, torch: Any, smoke: bool) -> dict:
-    rng = np.random.default_rng(0)
-    shapes = case.small if smoke else case.shapes
-    args = [jnp.asarray(rng.standard_normal(s), jnp.float32) for s in shapes]
     name = case.name + direction
-    if direction:
-        args = [_cotangent(case.ours, args), *args]
-    how = _pulled if direction else _same
+    shapes = case.small if smoke else case.shapes
+    how, args = _question(case, direction, shapes)
     mine, other = (bench.prepare(how(f), *args) for f in (case.ours, case.theirs))
-    gap = 0.0
-    if np.isfinite(case.tolerance):
-        gap = bench.difference(mine.value, other.value)
-    if not gap <= case.tolerance:
-        raise ValueError(f"{name}: ours must agree with the peer; got {gap:.3g}.")
     rivals = {"ours": mine.call, "theirs": other.call}
     if torch and case.torch:
-        question = {"form": case.torch, "shapes": shapes, "options": case.options}
-        took = torch.ask({**question, "both": bool(direction)})["seconds"]
-        calls = max(1, round(bench.ROUND_SECONDS / max(took, 1e-7)))
-        rivals["torch"] = lambda: torch.ask({"calls": calls})["seconds"]
+        rivals["torch"] = _asked(torch, case, shapes, bool(direction))
+    gap = _agreed(name, case.tolerance, mine.value, other.value)
     times = _turns(rivals, 1 if smoke else ROUNDS)
     return {
         "case": name,
@@ -79,6 +68,33 @@ def _row(case: Case, direction: str, target: Any, torch: Any, smoke: bool) -> di
         "compile_ours": mine.trace + mine.compile,
         "compile_theirs": other.trace + other.compile,
     }
+
+
+def _question(case: Case, direction: str, shapes: Any) -> tuple[Callable, list]:
+    """(what to make of a function, its arguments): the value, or all cotangents too."""
+    rng = np.random.default_rng(0)
+    args = [jnp.asarray(rng.standard_normal(s), jnp.float32) for s in shapes]
+    if direction:
+        return _pulled, [_cotangent(case.ours, args), *args]
+    return _same, args
+
+
+def _agreed(name: str, tolerance: float, mine: Any, other: Any) -> float:
+    """How far apart they are; raises where that is too far."""
+    if not np.isfinite(tolerance):
+        return 0.0
+    gap = bench.difference(mine, other)
+    if not gap <= tolerance:
+        raise ValueError(f"{name}: ours must agree with the peer; got {gap:.3g}.")
+    return gap
+
+
+def _asked(torch: Any, case: Case, shapes: Any, both: bool) -> Callable:
+    """torch, prepared: a call is a round, and gives its seconds."""
+    question = {"form": case.torch, "shapes": shapes, "options": case.options}
+    took = torch.ask({**question, "both": both})["seconds"]
+    calls = max(1, round(bench.ROUND_SECONDS / max(took, 1e-7)))
+    return lambda: torch.ask({"calls": calls})["seconds"]
 
 
 def _turns(rivals: dict[str, Callable], rounds: int) -> dict[str, list[float]]:

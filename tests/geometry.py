@@ -153,54 +153,61 @@ def _convolution(rng, name, window, how, groups) -> Case:
     return Case("convolution", f"{name} {about}", ours, theirs, arrays)
 
 
+PLAIN = {"strides": (1, 1), "dilation": (1, 1), "padding": "VALID"}
+
+
 def composed_convolutions() -> Iterator[Case]:
     """Those of two factors, of one place, and by way of the frequencies."""
-    plain = {"strides": (1, 1), "dilation": (1, 1), "padding": "VALID"}
     rng = np.random.default_rng(1500)
     for strides, padding in product(((1, 1), (2, 3)), ("SAME", ((1, 0), (2, 1)))):
         how = {"strides": strides, "padding": padding}
-        full = {**plain, **how}
-        about = words(**how)
-
-        def separable(torch, x, depthwise, pointwise, bias, full=full):
-            x = convolved(torch, x, depthwise, None, full, x.shape[-1])
-            return convolved(torch, x, pointwise[None, None], bias, plain, 1)
-
-        yield Case(
-            "convolution",
-            f"separable_conv {about}",
-            lambda *a, how=how: layers.separable_conv(*a, **how),
-            separable,
-            normal(rng, (5, 8, 7, 3), (3, 2, 1, 6), (6, 4), (4,)),
-        )
-
-        def rank_one(torch, x, column, row, full=full):
-            kernel = torch.outer(column, row)[..., None, None].tile(1, 1, 1, 3)
-            return convolved(torch, x, kernel, None, full, 3)
-
-        yield Case(
-            "convolution",
-            f"spatially_separable_conv {about}",
-            lambda *a, how=how: layers.spatially_separable_conv(*a, **how),
-            rank_one,
-            normal(rng, (5, 8, 7, 3), (3,), (2,)),
-        )
+        yield _separable(rng, how)
+        yield _of_rank_one(rng, how)
     yield Case(
         "convolution",
         "pointwise_conv",
         layers.pointwise_conv,
-        lambda torch, x, k, b: convolved(torch, x, k[None, None], b, plain, 1),
+        lambda torch, x, k, b: convolved(torch, x, k[None, None], b, PLAIN, 1),
         normal(rng, (5, 8, 7, 3), (3, 4), (4,)),
     )
     for padding in ("VALID", "SAME", ((1, 0), (2, 1))):
-        how = {**plain, "padding": padding}
-        yield Case(
-            "convolution",
-            f"fft_conv {words(padding=padding)}",
-            lambda *a, padding=padding: layers.fft_conv(*a, padding=padding),
-            lambda torch, *a, how=how: convolved(torch, *a, how, 1),
-            normal(rng, (5, 8, 7, 3), (3, 2, 3, 4), (4,)),
-        )
+        yield _through_frequencies(rng, {"padding": padding})
+
+
+def _separable(rng, how) -> Case:
+    def theirs(torch, x, depthwise, pointwise, bias):
+        x = convolved(torch, x, depthwise, None, {**PLAIN, **how}, x.shape[-1])
+        return convolved(torch, x, pointwise[None, None], bias, PLAIN, 1)
+
+    def ours(*arrays):
+        return layers.separable_conv(*arrays, **how)
+
+    arrays = normal(rng, (5, 8, 7, 3), (3, 2, 1, 6), (6, 4), (4,))
+    return Case("convolution", f"separable_conv {words(**how)}", ours, theirs, arrays)
+
+
+def _of_rank_one(rng, how) -> Case:
+    def theirs(torch, x, column, row):
+        kernel = torch.outer(column, row)[..., None, None].tile(1, 1, 1, 3)
+        return convolved(torch, x, kernel, None, {**PLAIN, **how}, 3)
+
+    def ours(*arrays):
+        return layers.spatially_separable_conv(*arrays, **how)
+
+    name = f"spatially_separable_conv {words(**how)}"
+    arrays = normal(rng, (5, 8, 7, 3), (3,), (2,))
+    return Case("convolution", name, ours, theirs, arrays)
+
+
+def _through_frequencies(rng, how) -> Case:
+    def theirs(torch, *arrays):
+        return convolved(torch, *arrays, {**PLAIN, **how}, 1)
+
+    def ours(*arrays):
+        return layers.fft_conv(*arrays, **how)
+
+    arrays = normal(rng, (5, 8, 7, 3), (3, 2, 3, 4), (4,))
+    return Case("convolution", f"fft_conv {words(**how)}", ours, theirs, arrays)
 
 
 # Transposed convolution.

@@ -1,5 +1,7 @@
 """What is special to convolutions: forms that agree, the past, batches, errors."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,12 +10,6 @@ import pytest
 from assay import _geometry, layers
 from assay.layers import _conv_forms as forms
 from assay.layers._conv_forms import _images, _taps_by_image
-
-
-@pytest.fixture
-def x64():
-    with jax.enable_x64(True):
-        yield
 
 
 def draw(*shape, seed=0, dtype=None):
@@ -346,3 +342,24 @@ def test_value_and_gradient_export(platform):
 
     step = jax.jit(jax.value_and_grad(lambda *a: loss(*a).sum(), (0, 1)))
     jax.export.export(step, platforms=[platform])(kernel, bias)
+
+
+def test_wide_forms_run_on_every_device_of_a_mesh():
+    """A shard of the batch each: values, and the gradient of all of them."""
+    mesh = jax.make_mesh((8,), ("d",), axis_types=(jax.sharding.AxisType.Auto,))
+    cut, same = jax.sharding.PartitionSpec("d"), jax.sharding.PartitionSpec()
+    for x, kernel in (
+        (draw(8, 300, 1), draw(256, 1, 1, seed=1)),
+        (draw(8, 16, 14, 2), draw(9, 8, 1, 2, seed=1)),
+    ):
+        f = partial(layers.depthwise_conv, padding="SAME")
+        split = jax.shard_map(f, mesh=mesh, in_specs=(cut, same), out_specs=cut)
+
+        def both(f, x=x, kernel=kernel):
+            def cost(*arrays):
+                y = f(*arrays)
+                return jnp.sum(jnp.sin(y)), y
+
+            return jax.jit(jax.grad(cost, (0, 1), has_aux=True))(x, kernel)
+
+        assert relative(both(split), both(f)) < 1e-5

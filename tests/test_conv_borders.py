@@ -19,12 +19,6 @@ MODES = {"CIRCULAR": "circular", "REFLECT": "reflect", "REPLICATE": "replicate"}
 CASES = list(itertools.product((1, 2, 3), _geometry.BORDERS, (1, 2), (1, 2), (1, 3)))
 
 
-@pytest.fixture
-def x64():
-    with jax.enable_x64(True):
-        yield
-
-
 def drawn(*shapes):
     return [jnp.asarray(RNG.standard_normal(shape)) for shape in shapes]
 

@@ -12,12 +12,6 @@ from assay import layers
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture
-def x64():
-    with jax.enable_x64(True):
-        yield
-
-
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
 def test_named_paddings_are_those_of_lax(padding):
     """Windows shorter and longer than the stride; lax holds the window flipped."""

@@ -12,12 +12,6 @@ from assay import layers
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture
-def x64():
-    with jax.enable_x64(True):
-        yield
-
-
 def drawn(*shapes):
     return [jnp.asarray(RNG.standard_normal(shape)) for shape in shapes]
 

@@ -11,12 +11,6 @@ from assay import layers
 from assay.layers import _fft_conv
 
 
-@pytest.fixture
-def x64():
-    with jax.enable_x64(True):
-        yield
-
-
 def draw(*shape, seed=0, dtype=None):
     return jnp.asarray(np.random.default_rng(seed).standard_normal(shape), dtype)
 

@@ -10,12 +10,8 @@ import pytest
 from assay import activations, costs, data, layers, losses
 from tests.figures import exactly, lecture, many
 
-
-@pytest.fixture(autouse=True)
-def x64():
-    """The recomputed column is float64."""
-    with jax.enable_x64(True):
-        yield
+# The recomputed column is float64.
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 # Neurons ------------------------------------------------------------------------

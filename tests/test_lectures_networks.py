@@ -8,12 +8,8 @@ import pytest
 from assay import activations, costs, data, layers, losses, models
 from tests.figures import erratum, exactly, lecture
 
-
-@pytest.fixture(autouse=True)
-def x64():
-    """The recomputed column is float64."""
-    with jax.enable_x64(True):
-        yield
+# The recomputed column is float64.
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 # Convolution and pooling --------------------------------------------------------

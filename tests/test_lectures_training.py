@@ -7,12 +7,8 @@ import pytest
 from assay import activations, layers, losses, optim
 from tests.figures import erratum, exactly, lecture, many
 
-
-@pytest.fixture(autouse=True)
-def x64():
-    """The recomputed column is float64."""
-    with jax.enable_x64(True):
-        yield
+# The recomputed column is float64.
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 # Backpropagation by hand --------------------------------------------------------
