@@ -2,8 +2,14 @@
 
 import os
 
-# Before JAX starts: eight simulated devices for the sharding laws.
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+# Before JAX starts: eight simulated devices for the sharding laws. And no optimizing
+# of programs that run once: the suite takes half the time. `scripts/compiled` runs what
+# depends on how XLA compiles with the flags that users have.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_force_host_platform_device_count=8"
+    " --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false",
+)
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 # Most of the suite's time is XLA compiling: the workers, and the next run, share it.
@@ -21,7 +27,24 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 
+def pytest_collection_modifyitems(items):
+    """What states the last bits that the optimizer gives is left to it."""
+    if "optimization_level=0" not in os.environ["XLA_FLAGS"]:
+        return
+    skip = pytest.mark.skip(reason="its bits are the optimizer's: scripts/compiled")
+    for item in items:
+        if item.get_closest_marker("optimized"):
+            item.add_marker(skip)
+
+
 @pytest.fixture
 def key():
     """One fixed typed key."""
     return jax.random.key(0)
+
+
+@pytest.fixture
+def x64():
+    """float64 is float64, in this test alone."""
+    with jax.enable_x64(True):
+        yield

@@ -218,6 +218,7 @@ def test_compiled_functions_stay_functions():
     assert list(inspect.signature(f).parameters) == ["x", "approximate"]
 
 
+@pytest.mark.optimized
 def test_one_exponential_is_near_the_truth():
     """Within 1.5 ULP from the least to the greatest normal result, 0 and ∞ beyond."""
     x = np.linspace(-87.33, 88.72, 20001, dtype=np.float32)

@@ -30,6 +30,7 @@ def own_keys():
     return list(seen.values())
 
 
+@pytest.mark.optimized
 @pytest.mark.parametrize("key", own_keys())
 def test_the_bound_holds(key):
     """On a million random bit patterns, in the middle, and at the points that matter.

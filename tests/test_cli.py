@@ -103,6 +103,7 @@ def test_the_report_names_the_greatest_difference(run):
     assert "adam follows the rule of optax:adam at every step" in out
 
 
+@pytest.mark.optimized
 def test_a_seed_gives_the_same_bits_watched_or_not(run, tmp_path):
     """Nothing depends on the clock, nor on the reference that runs beside."""
     assert main(["train", *ALONE, "--out", str(tmp_path)]) == 0

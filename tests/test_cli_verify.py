@@ -197,6 +197,7 @@ def test_value_and_derivatives_stand_beside_the_peers(jax_alone, monkeypatch):
     assert "jax 0 0 0 not nan" in lines and max(map(len, out.splitlines())) <= 96
 
 
+@pytest.mark.optimized
 def test_a_broken_bound_is_status_1_and_json_has_the_input(jax_alone, monkeypatch):
     """The note names the order, the ULP and the worst input."""
     from assay.verify import _bounds

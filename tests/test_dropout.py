@@ -59,6 +59,7 @@ def test_what_is_dropped_has_no_gradient_whatever_it_held(name):
     assert (y == 0).all() and (dy == 0).all()
 
 
+@pytest.mark.optimized
 @EACH
 def test_a_sweep_over_rates_is_one_vmap(name):
     """A traced rate gives what the Python number gives."""

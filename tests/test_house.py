@@ -118,15 +118,45 @@ def test_guests_stay_in_their_rooms(path):
                 assert room in rooms, f"{room} may not use {guest}"
 
 
+# A call that XLA is told not to inline is where its fusion stops.
+APART = {"_numerics/_unfused.py", "optim/_grouped.py"}
+
+
 @pytest.mark.parametrize("path", FILES, ids=names)
 def test_no_hidden_jit(path):
     """The caller compiles; training, verify and bench do because it is their job."""
-    if room_of(path) in {"training", "verify", "bench", "cli"}:
+    if room_of(path) in {"training", "verify", "bench", "cli"} or names(path) in APART:
         return
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "jax.jit":
+    assert unlined(ast.parse(path.read_text())) == []
+
+
+def unlined(tree):
+    """The lines that name `jax.jit` without `inline=True`, however they call it."""
+    inlined = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
             keywords = {k.arg: ast.unparse(k.value) for k in node.keywords}
-            assert keywords.get("inline") == "True", ast.unparse(node)
+            if keywords.get("inline") == "True":
+                inlined |= {id(n) for n in (node.func, *node.args)}
+    named = (n for n in ast.walk(tree) if isinstance(n, ast.Attribute))
+    return [
+        n.lineno for n in named if ast.unparse(n) == "jax.jit" and id(n) not in inlined
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("jax.jit(f)", [1]),
+        ("@jax.jit\ndef f(): 0", [1]),
+        ("@partial(jax.jit, inline=False)\ndef f(): 0", [1]),
+        ("@partial(jax.jit, inline=True)\ndef f(): 0", []),
+        ("jax.jit(f, inline=True)", []),
+    ],
+)
+def test_a_jit_is_found_however_it_is_called(code, found):
+    """As a call, a decorator, or a part of one."""
+    assert unlined(ast.parse(code)) == found
 
 
 @pytest.mark.parametrize("path", FILES, ids=names)
@@ -195,6 +225,20 @@ def test_importing_the_house_is_light():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert out.stdout.strip() == "[]", out.stderr
+
+
+def test_what_the_suite_leaves_out_is_run_as_users_compile():
+    """A file with a test that is skipped for its bits is one of `scripts/compiled`."""
+    command = [ROOT / "scripts" / "compiled", "--list"]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    listed = {line.split("::")[0] for line in run.stdout.split()}
+    marked = {
+        f"tests/{path.name}"
+        for path in Path(__file__).parent.glob("test_*.py")
+        if "@pytest.mark." + "optimized" in path.read_text()
+    }
+    assert marked and marked <= listed
+    assert all((ROOT / name).exists() for name in listed)
 
 
 def test_changelog_knows_the_version():

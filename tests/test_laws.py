@@ -8,9 +8,9 @@ import pytest
 from assay.verify import _function, _laws, _laws_batch, _measure, _rooms
 from assay.verify._discover import discover, mirrored_rooms
 
-# Eager calls are many small programs to compile: metrics and optimizers are asked in
-# one program instead, with NumPy arrays known while traced.
-EAGER = {"activations", "losses", "initializers", "augment", "layers", "images"}
+# Eager calls are many small programs to compile: the others are asked in one program
+# instead, with NumPy arrays known while traced. The examples of all are eager.
+EAGER = {"activations", "losses", "initializers", "layers"}
 SHAPED = {"layers", "images"}
 EXEMPT = {  # law -> rooms it does not speak about
     "op_by_op_on_numpy_is_compiled": set(mirrored_rooms()) - EAGER,
@@ -39,12 +39,6 @@ def samples() -> list[tuple[str, str, dict, dict]]:
     return found
 
 
-# With annotations executed: they say Array, and they refuse before the function does.
-WITHOUT_SHAPES = (
-    _laws.op_by_op_on_numpy_is_compiled,
-    _laws.takes_numpy,
-    _laws_batch.refuses_what_does_not_fit,
-)
 SAMPLES = samples()
 IDS = [f"{room}.{name}" for room, name, *_ in SAMPLES]
 
@@ -53,10 +47,9 @@ IDS = [f"{room}.{name}" for room, name, *_ in SAMPLES]
 def test_laws(room, name, inputs, facts, request):
     """The function keeps every law that speaks about its room."""
     shapes_executed = request.config.getoption("--jaxtyping-packages", None)
+    laws = _laws.TRACED if shapes_executed else (*_laws.LAWS, *_laws_batch.LAWS)
     subject, broken = _laws.Subject(discover(room)[name], inputs, facts), []
-    for law in (*_laws.LAWS, *_laws_batch.LAWS):
-        if shapes_executed and law in WITHOUT_SHAPES:
-            continue
+    for law in laws:
         if room not in EXEMPT.get(law.__name__, ()):
             try:
                 law(subject)

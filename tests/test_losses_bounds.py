@@ -91,6 +91,7 @@ STATED = {
 }
 
 
+@pytest.mark.optimized
 @pytest.mark.parametrize("n", WIDTHS)
 def test_the_bounds_hold(n):
     """Of the largest class and of any other as the label."""

@@ -33,6 +33,7 @@ def distance(tx, reference, steps):
     return np.abs(got - rule).max(1) / np.abs(rule).max(1)
 
 
+@pytest.mark.optimized
 @pytest.mark.parametrize(
     ("b2", "optaxs"), [(0.999, 1e-5), (0.99999, 6e-4)], ids=["0.999", "0.99999"]
 )
@@ -45,6 +46,7 @@ def test_adam_is_within_a_millionth_of_the_rule(b2, optaxs):
     assert theirs.max() == pytest.approx(optaxs, rel=0.3)
 
 
+@pytest.mark.optimized
 def test_a_centred_rms_never_goes_negative():
     """Steady gradients of 1 ± 1e-3: the variance keeps its digits, and no NaN."""
     rng = np.random.default_rng(0)

@@ -304,6 +304,7 @@ def train(tx, steps=60, seed=0):
     return params, states
 
 
+@pytest.mark.optimized
 def test_the_shadow_changes_nothing():
     """Training with a shadow is training with mine, bit for bit."""
     alone, _ = train(optim.adam(1e-2))

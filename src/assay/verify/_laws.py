@@ -81,6 +81,12 @@ def vmap_is_a_loop(s: Subject) -> None:
     twice = jax.tree.map(lambda x: _copies(x, 2), arrays)
     both = jax.device_get(_quick(jax.vmap(g))(twice))
     agree(jax.tree.map(lambda y: y[1], both), s.value, "vmap")
+    takes_an_empty_axis(s)
+
+
+def takes_an_empty_axis(s: Subject) -> None:
+    """vmap over nothing gives nothing; costs no program."""
+    g, arrays = s.prepared()
     none = jax.tree.map(lambda x: jax.ShapeDtypeStruct((0, *x.shape), x.dtype), arrays)
     empty = jax.eval_shape(jax.vmap(g), none)
     assert all(y.shape[0] == 0 for y in jax.tree.leaves(empty))
@@ -141,40 +147,52 @@ def has_second_derivatives(s: Subject) -> None:
     And both first derivatives say the same of the direction.
     """
     with jax.enable_x64(True):
-        g, arrays = s.prepared(jnp.float64)
-        moving = {n: a for n, a in arrays.items() if floating(a)}
+        bend, moving = _bend(s)
         if not moving:
             return
-
-        def real(m):
-            outputs = jax.tree.leaves(g({**arrays, **m}))
-            return [y for y in outputs if jnp.issubdtype(y.dtype, jnp.floating)]
-
-        if not jax.eval_shape(real, moving):  # counts and decisions have no slope
-            return
-
-        def scalar(m):
-            return sum(jnp.sum(jnp.sin(y)) for y in real(m))
-
-        a, b = (like(moving, seed) for seed in (1, 2))
-        pairs = jax.tree.map(lambda x, y: np.stack([x, y]), a, b)
-
-        @_quick
-        def bend(m):
-            slope, hessian = jax.linearize(jax.grad(scalar), m)
-            # Both directions at once: half the program to compile.
-            of_a, of_b = _apart(jax.vmap(hessian)(pairs))
-            pushed = jax.jvp(scalar, (m,), (a,))[1]
-            size = jnp.sqrt(inner(slope, slope) * inner(a, a))
-            return (pushed - inner(slope, a)) / (size + 1e-30), (
-                inner(of_a, b),
-                inner(of_b, a),
-            )
-
-        apart, (one, other) = jax.device_get(bend(moving))
+        apart, (one, other) = jax.device_get(_quick(bend)(moving))
     assert np.isfinite(one), "the second derivative is not finite"
     assert abs(apart) < 1e-12, f"reverse mode is {apart} off forward mode"
     np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
+
+
+def derivatives_are_traced(s: Subject) -> None:
+    """What `has_second_derivatives` runs has shapes; costs no program."""
+    with jax.enable_x64(True):
+        bend, moving = _bend(s)
+        if moving:
+            jax.eval_shape(bend, moving)
+
+
+def _bend(s: Subject) -> tuple[Callable, dict[str, Any]]:
+    """(f, what moves): f tells how far the modes are apart, and the second slopes.
+
+    Nothing moves where no output does: counts and decisions have no slope.
+    """
+    g, arrays = s.prepared(jnp.float64)
+    moving = {n: a for n, a in arrays.items() if floating(a)}
+
+    def real(m):
+        outputs = jax.tree.leaves(g({**arrays, **m}))
+        return [y for y in outputs if jnp.issubdtype(y.dtype, jnp.floating)]
+
+    def scalar(m):
+        return sum(jnp.sum(jnp.sin(y)) for y in real(m))
+
+    a, b = (like(moving, seed) for seed in (1, 2))
+    pairs = jax.tree.map(lambda x, y: np.stack([x, y]), a, b)
+
+    def bend(m):
+        slope, hessian = jax.linearize(jax.grad(scalar), m)
+        # Both directions at once: half the program to compile.
+        of_a, of_b = _apart(jax.vmap(hessian)(pairs))
+        pushed = jax.jvp(scalar, (m,), (a,))[1]
+        size = jnp.sqrt(inner(slope, slope) * inner(a, a))
+        twice = inner(of_a, b), inner(of_b, a)
+        return (pushed - inner(slope, a)) / (size + 1e-30), twice
+
+    moves = moving and jax.eval_shape(real, moving)
+    return bend, moving if moves else {}
 
 
 def takes_both_kinds_of_key(s: Subject) -> None:
@@ -239,3 +257,6 @@ LAWS = (
     has_second_derivatives,
     takes_both_kinds_of_key,
 )
+
+# What annotations have to hold for: everything that is traced, and nothing compiled.
+TRACED = takes_an_empty_axis, keeps_dtype, derivatives_are_traced
