@@ -8,9 +8,9 @@ import pytest
 from assay.verify import _function, _laws, _laws_batch, _measure, _rooms
 from assay.verify._discover import discover, mirrored_rooms
 
-# Eager calls are many small programs to compile: the others are asked in one program
-# instead, with NumPy arrays known while traced. The examples of all are eager.
-EAGER = {"activations", "losses", "initializers", "layers"}
+# Eager calls are many small programs to compile: metrics and optimizers are asked in
+# one program instead, with NumPy arrays known while traced.
+EAGER = {"activations", "losses", "initializers", "augment", "layers", "images"}
 SHAPED = {"layers", "images"}
 EXEMPT = {  # law -> rooms it does not speak about
     "op_by_op_on_numpy_is_compiled": set(mirrored_rooms()) - EAGER,
