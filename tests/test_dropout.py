@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from assay import layers
+from assay.layers import _dropout
 
 KEY = jax.random.key(0)
 FAMILY = {  # name -> (the function, with its rate left open; a shape that it takes)
@@ -47,6 +48,17 @@ def test_the_ends_are_allowed(name, rate):
     slope, y = run(jax.grad(g, has_aux=True), x)
     np.testing.assert_allclose(y, x * (1 - rate), rtol=1e-6)
     assert (slope == 1 - rate).all()
+
+
+@pytest.mark.parametrize("rate", [0.0, 1e-4, 0.1, 0.5, 0.99999, 1.0])
+def test_every_draw_is_counted_once(rate, monkeypatch):
+    """Of all 65536 draws exactly the nearest number to the rate is dropped."""
+    draws = jnp.arange(65536, dtype=jnp.uint32) << 16
+    monkeypatch.setattr(_dropout, "random_bits", lambda key, shape: draws)
+    y = np.asarray(layers.dropout(jnp.ones(65536), rate=rate, key=KEY))
+    at_most = 65536 if rate == 1 else 65535
+    assert (y == 0).sum() == min(round(rate * 65536), at_most)
+    assert y.mean() == pytest.approx(float(rate < 1), rel=1e-6)
 
 
 @EACH
