@@ -1,14 +1,16 @@
 """Strict flags for every test: no implicit broadcasting, no implicit promotion."""
 
 import os
+from importlib.metadata import version
 
 # Before JAX starts: eight simulated devices for the sharding laws. And no optimizing
 # of programs that run once: the suite takes half the time. `scripts/compiled` runs what
 # depends on how XLA compiles with the flags that users have.
 os.environ.setdefault(
     "XLA_FLAGS",
-    "--xla_force_host_platform_device_count=8"
-    " --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false",
+    "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
+    # Another jaxlib ends the process at a flag that it does not know.
+    + " --xla_cpu_use_fusion_emitters=false" * version("jaxlib").startswith("0.10."),
 )
 os.environ.setdefault("MPLBACKEND", "Agg")
 

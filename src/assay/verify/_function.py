@@ -13,11 +13,10 @@ from assay.verify.mirrors._given import Draw
 
 STEP = 1e-5  # of the central difference: error h² f‴/6 and ε/h meet near 1e-10
 MODERATE = 100.0  # differences say nothing about larger inputs: the step drowns in them
-# Of a program that is run once, in float64: a tenth of the compiler's time.
+# Of a program that is run once, in float64: a fifth of the compiler's time.
 QUICK = {
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,
-    "xla_cpu_use_fusion_emitters": False,
 }
 NUDGE = 1e-2  # off the kinks, which stated inputs love to sit on
 
