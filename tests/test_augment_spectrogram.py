@@ -55,6 +55,8 @@ def test_errors(key):
         augment.random_time_mask(jnp.ones((4, 2)), 1, key=key, share=1.5)
     with pytest.raises(ValueError, match="random_time_mask: count must be in"):
         augment.random_time_mask(jnp.ones((4, 4)), 2, key=key, count=-1)
+    with pytest.raises(ValueError, match="random_time_mask: count must be a whole"):
+        augment.random_time_mask(jnp.ones((4, 4)), 2, key=key, count=1.5)
     with pytest.raises(ValueError, match="spec_augment: the limit of time must be in"):
         augment.spec_augment(jnp.ones((4, 4)), key=key, time=(1, -2))
     with pytest.raises(ValueError, match="spec_augment: the count of frequency must"):

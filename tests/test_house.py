@@ -127,6 +127,7 @@ def test_no_hidden_jit(path):
     """The caller compiles; training, verify and bench do because it is their job."""
     if room_of(path) in {"training", "verify", "bench", "cli"} or names(path) in APART:
         return
+    assert "jax.jit" not in imports_of(path), "say jax.jit, so that it is found"
     assert unlined(ast.parse(path.read_text())) == []
 
 

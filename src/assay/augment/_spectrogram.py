@@ -91,10 +91,12 @@ def spec_augment(
 
 
 def _checked(who: str, x: Array, *, share: Scalar = 1.0, **numbers: int) -> None:
-    """A time and a feature axis, a share of 0 … 1, and numbers that are not below 0."""
+    """A time and a feature axis, a share of 0 … 1, and whole numbers from 0 on."""
     _check.rank_at_least(who, "x", x, 2, LAYOUT)
     _check.within(who, "share", share, 0, 1)
     for name, value in numbers.items():
+        if isinstance(value, float):
+            _check.fail(who, f"{name} must be a whole number", value)
         _check.within(who, name, value, 0, float("inf"))
 
 

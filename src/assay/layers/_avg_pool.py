@@ -58,7 +58,7 @@ def sum_pool(
     >>> sum_pool(jnp.array([[1.0], [3.0], [2.0], [0.0]]), (2,))[:, 0]
     Array([4., 2.], dtype=float32)
 
-    LeCun et al. 1998, doi:10.1109/5.726791, section II.A, without its coefficient.
+    LeCun et al. 1998, doi:10.1109/5.726791, section II.B, without the coefficient.
     """
     steps = _pool_window.Steps(strides, padding, dilation, ceil_mode)
     pool = _pool_window.prepare("sum_pool", x, window, steps)

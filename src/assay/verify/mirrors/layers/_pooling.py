@@ -28,11 +28,11 @@ def _ceiled(x, window, strides, pads, dilation):
 def _stretched(mirror):
     """Uneven steps, dilation and padding, and a window more where some is left."""
     return given(
-        x=(2, 9, 8, 3),
+        x=(2, 11, 8, 3),
         window=static((3, 2)),
         strides=static((2, 3)),
         padding=static(1),
-        dilation=static((2, 1)),
+        dilation=static((2, 3)),
         ceil_mode=static(True),
     )(mirror)
 
@@ -71,14 +71,7 @@ def _pool(x, window, how, fill, reduce):
     strides=static((2, 1)),
     padding=static(((1, 0), (2, 1))),
 )
-@given(
-    x=(2, 11, 8, 3),
-    window=static((3, 2)),
-    strides=static((2, 3)),
-    padding=static(1),
-    dilation=static((2, 3)),
-    ceil_mode=static(True),
-)
+@_stretched
 @given(x=(2, 4, 6, 5, 3), window=static((2, 3, 2)))
 @given(x=(2, 11, 14, 3), window=static((9, 8)), strides=static((1, 2)))
 def max_pool(x, window, strides=None, padding="VALID", dilation=1, ceil_mode=False):
