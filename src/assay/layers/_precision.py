@@ -36,3 +36,8 @@ def spread(
     return jnp.broadcast_to(
         jnp.reshape(jnp.asarray(values, like.dtype), kept), like.shape
     )
+
+
+def plus(who: str, net: Array, bias: Array) -> Array:
+    """net + bias, a bias of the wrong size named."""
+    return net + spread(who, "bias", bias, net)

@@ -1,141 +1,20 @@
-"""Recurrent cells, and one driver that runs any cell over a sequence.
+"""One driver that runs any cell over a sequence.
 
 A cell is ``(params, carry, x) -> (carry, y)`` for one step, x (*batch, i), so
-``partial(cell, params)`` is the body of a scan. Gates stand beside one another in
-the columns of the kernels, h columns each.
+``partial(cell, params)`` is the body of a scan.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from assay import _check, activations
-from assay.layers._precision import product, spread
+from assay import _check
+from assay.layers._gru import GRUParams
+from assay.layers._lstm import LSTMCarry, LSTMParams
+from assay.layers._rnn import RNNParams
 from assay.typing import Array, Bool, Float, Int, PyTree
-
-
-class RNNParams(NamedTuple):
-    """The weights of `rnn_cell`."""
-
-    kernel: Float[Array, "i h"]
-    recurrent_kernel: Float[Array, "h h"]
-    bias: Float[Array, " h"]
-
-
-class LSTMParams(NamedTuple):
-    """The weights of `lstm_cell`; the gates in the order i f g o."""
-
-    kernel: Float[Array, "i 4h"]
-    recurrent_kernel: Float[Array, "h 4h"]
-    bias: Float[Array, " 4h"]
-
-
-class LSTMCarry(NamedTuple):
-    """What an LSTM hands to the next step: its output and its memory."""
-
-    h: Float[Array, "*batch h"]
-    c: Float[Array, "*batch h"]
-
-
-class GRUParams(NamedTuple):
-    """The weights of both GRUs; the gates in the order r z n."""
-
-    kernel: Float[Array, "i 3h"]
-    recurrent_kernel: Float[Array, "h 3h"]
-    bias: Float[Array, " 3h"]
-    recurrent_bias: Float[Array, " 3h"]  # within the reset gate's reach, if it is last
-
-
-def rnn_cell(
-    params: RNNParams, carry: Float[Array, "*batch h"], x: Float[Array, "*batch i"]
-) -> tuple[Float[Array, "*batch h"], Float[Array, "*batch h"]]:
-    """h′ = tanh(x W + h U + b).
-
-    >>> params = RNNParams(jnp.ones((1, 1)), jnp.ones((1, 1)), jnp.zeros(1))
-    >>> h, y = rnn_cell(params, jnp.zeros(1), jnp.ones(1))
-    >>> y.tolist()
-    [0.76159...]
-
-    Elman 1990, doi:10.1207/s15516709cog1402_1.
-    """
-    net = _plus("rnn_cell", product("rnn_cell", x, params.kernel), params.bias)
-    inner = product("rnn_cell", carry, params.recurrent_kernel, "carry")
-    h = activations.tanh(net + inner)
-    h = h.astype(carry.dtype)
-    return h, h
-
-
-def lstm_cell(
-    params: LSTMParams, carry: LSTMCarry, x: Float[Array, "*batch i"]
-) -> tuple[LSTMCarry, Float[Array, "*batch h"]]:
-    """c′ = σ(f) c + σ(i) tanh(g) and h′ = σ(o) tanh(c′), with i f g o = x W + h U + b.
-
-    >>> params = LSTMParams(jnp.ones((1, 4)), jnp.ones((1, 4)), jnp.zeros(4))
-    >>> carry, y = lstm_cell(params, zero_carry(params, jnp.ones(1)), jnp.ones(1))
-    >>> y.tolist()
-    [0.3696...]
-
-    Hochreiter and Schmidhuber 1997; the forget gate is of Gers et al. 2000.
-    """
-    net = _plus("lstm_cell", product("lstm_cell", x, params.kernel), params.bias)
-    net = net + product("lstm_cell", carry.h, params.recurrent_kernel, "carry.h")
-    i, f, g, o = jnp.split(net, 4, axis=-1)
-    sigmoid, tanh = activations.sigmoid, activations.tanh
-    c = sigmoid(f) * carry.c.astype(net.dtype) + sigmoid(i) * tanh(g)
-    h = (sigmoid(o) * tanh(c)).astype(carry.h.dtype)
-    return LSTMCarry(h, c.astype(carry.c.dtype)), h
-
-
-def gru_cell(
-    params: GRUParams, carry: Float[Array, "*batch h"], x: Float[Array, "*batch i"]
-) -> tuple[Float[Array, "*batch h"], Float[Array, "*batch h"]]:
-    """h′ = (1 − z) n + z h, n = tanh(x Wₙ + bₙ + r (h Uₙ + b′ₙ)): reset after.
-
-    r, z = σ(x W + b + h U + b′). The form of torch, Flax and cuDNN: one product.
-
-    >>> params = GRUParams(
-    ...     jnp.ones((1, 3)), jnp.ones((1, 3)), jnp.zeros(3), jnp.ones(3))
-    >>> h, y = gru_cell(params, jnp.zeros(1), jnp.ones(1))
-    >>> y.tolist()
-    [0.1137...]
-
-    The variant of Cho et al. 2014, arXiv:1406.1078, version 1.
-    """
-    net = _plus("gru_cell", product("gru_cell", x, params.kernel), params.bias)
-    inner = product("gru_cell", carry, params.recurrent_kernel, "carry")
-    inner = _plus("gru_cell", inner, params.recurrent_bias)
-    (r, z, n), (hr, hz, hn) = jnp.split(net, 3, axis=-1), jnp.split(inner, 3, axis=-1)
-    n = activations.tanh(n + activations.sigmoid(r + hr) * hn)
-    return _mixed(activations.sigmoid(z + hz), n, carry)
-
-
-def gru_reset_before_cell(
-    params: GRUParams, carry: Float[Array, "*batch h"], x: Float[Array, "*batch i"]
-) -> tuple[Float[Array, "*batch h"], Float[Array, "*batch h"]]:
-    """h′ = (1 − z) n + z h, n = tanh(x Wₙ + bₙ + (r h) Uₙ + b′ₙ): reset before.
-
-    r, z = σ(x W + b + h U + b′). The form of the paper and of Keras's
-    ``reset_after=False``, whose single bias is b + b′.
-
-    >>> params = GRUParams(
-    ...     jnp.ones((1, 3)), jnp.ones((1, 3)), jnp.zeros(3), jnp.ones(3))
-    >>> h, y = gru_reset_before_cell(params, jnp.zeros(1), jnp.ones(1))
-    >>> y.tolist()
-    [0.1149...]
-
-    Cho et al. 2014, arXiv:1406.1078.
-    """
-    who, size = "gru_reset_before_cell", carry.shape[-1]
-    net = _plus(who, product(who, x, params.kernel), params.bias)
-    net = _plus(who, net, params.recurrent_bias)
-    gates = product(who, carry, params.recurrent_kernel[:, : 2 * size], "carry")
-    r, z = jnp.split(net[..., : 2 * size] + gates, 2, axis=-1)
-    kept = (activations.sigmoid(r) * carry.astype(net.dtype)).astype(carry.dtype)
-    inner = product(who, kept, params.recurrent_kernel[:, 2 * size :], "carry")
-    n = activations.tanh(net[..., 2 * size :] + inner)
-    return _mixed(activations.sigmoid(z), n, carry)
 
 
 def zero_carry(
@@ -169,6 +48,7 @@ def recurrent(
     NaN included. In `reverse` the last step is first; y stays in x's order.
 
     >>> params = RNNParams(jnp.ones((1, 1)), jnp.ones((1, 1)), jnp.zeros(1))
+    >>> from assay.layers import rnn_cell
     >>> h, y = recurrent(rnn_cell, params, jnp.zeros(1), jnp.array([[1.0], [2.0]]))
     >>> y.tolist()
     [[0.76159...], [0.99204...]]
@@ -199,6 +79,7 @@ def bidirectional(
 
     >>> params = RNNParams(jnp.ones((1, 1)), jnp.ones((1, 1)), jnp.zeros(1))
     >>> zero, x = jnp.zeros(1), jnp.array([[1.0], [2.0]])
+    >>> from assay.layers import rnn_cell
     >>> (last, first), y = bidirectional(
     ...     rnn_cell, (params, params), (zero, zero), x)
     >>> y.tolist()
@@ -256,13 +137,3 @@ def _check_mask(mask: Array, x: Array) -> None:
         must = f"mask must be boolean, of shape {x.shape[:-1]}, True = takes part"
         got = f"{jnp.result_type(mask)}, mask.shape={jnp.shape(mask)}"
         _check.fail("recurrent", must, got, "lengths_to_mask makes one from lengths.")
-
-
-def _plus(who: str, net: Array, bias: Array) -> Array:
-    return net + spread(who, "bias", bias, net)
-
-
-def _mixed(z: Array, n: Array, h: Array) -> tuple[Array, Array]:
-    """(1 − z) n + z h, as carry and as output."""
-    new = ((1 - z) * n + z * h.astype(z.dtype)).astype(h.dtype)
-    return new, new
