@@ -27,7 +27,7 @@ FLOORS = [
         *("activations", "initializers", "losses", "metrics", "layers", "optim"),
         *("augment", "images", "costs"),
     },
-    {"models", "data", "training", "plots"},
+    {"models", "data", "training", "weights", "plots"},
     {"verify", "bench"},
     {"cli"},
 ]
@@ -48,6 +48,8 @@ GUESTS = {
     "rich": {"cli", "training", "bench", "verify"},
     "sklearn": {"data", "verify"},
     "matplotlib": {"plots"},
+    "safetensors": {"weights"},
+    "h5py": {"weights"},
 }
 
 
@@ -188,9 +190,10 @@ def test_mirrors_are_complete(room):
     assert missing == set()
 
 
+OTHERS = ("models", "training", "data", "weights", "plots")
 PUBLIC = [
     (room, name)
-    for room in [*mirrored_rooms(), "autodiff", "models", "training", "data", "plots"]
+    for room in [*mirrored_rooms(), "autodiff", *OTHERS]
     for name in discover(room)
 ]
 

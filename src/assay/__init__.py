@@ -5,7 +5,7 @@ Rooms, from the ground up; a room imports only rooms below it:
 
     4  cli
     3  verify   bench
-    2  models   data   training   plots
+    2  models   data   training   weights   plots
     1  activations  initializers  losses  metrics  layers  optim  augment  images  costs
     0  typing   autodiff   _check   _numerics   _geometry
 
