@@ -1,5 +1,18 @@
 """References for the layers: loops in NumPy, one private file a kind."""
 
+from assay.verify.mirrors.layers._block import decoder_block as decoder_block
+from assay.verify.mirrors.layers._block import encoder_block as encoder_block
+from assay.verify.mirrors.layers._block import feed_forward as feed_forward
+from assay.verify.mirrors.layers._block import gated_feed_forward as gated_feed_forward
+from assay.verify.mirrors.layers._block import parallel_block as parallel_block
+from assay.verify.mirrors.layers._block import post_norm as post_norm
+from assay.verify.mirrors.layers._block import pre_norm as pre_norm
+from assay.verify.mirrors.layers._compose import parallel as parallel
+from assay.verify.mirrors.layers._compose import sequential as sequential
+from assay.verify.mirrors.layers._compose import stack as stack
+from assay.verify.mirrors.layers._compose import stack_cells as stack_cells
+from assay.verify.mirrors.layers._compose import stack_params as stack_params
+from assay.verify.mirrors.layers._compose import unstack_params as unstack_params
 from assay.verify.mirrors.layers._conditional_norm import (
     adaptive_layer_norm as adaptive_layer_norm,
 )
@@ -19,6 +32,7 @@ from assay.verify.mirrors.layers._conv_transpose import conv_transpose as conv_t
 from assay.verify.mirrors.layers._dense import dense as dense
 from assay.verify.mirrors.layers._dense import flatten as flatten
 from assay.verify.mirrors.layers._dense import residual as residual
+from assay.verify.mirrors.layers._dense_general import dense_general as dense_general
 from assay.verify.mirrors.layers._dropout import alpha_dropout as alpha_dropout
 from assay.verify.mirrors.layers._dropout import drop_block as drop_block
 from assay.verify.mirrors.layers._dropout import drop_connect as drop_connect
@@ -39,6 +53,14 @@ from assay.verify.mirrors.layers._local_conv import deformable_conv as deformabl
 from assay.verify.mirrors.layers._local_conv import local_conv as local_conv
 from assay.verify.mirrors.layers._masked_conv import masked_conv as masked_conv
 from assay.verify.mirrors.layers._masked_conv import pixel_cnn_mask as pixel_cnn_mask
+from assay.verify.mirrors.layers._multi_head import cached_attention as cached_attention
+from assay.verify.mirrors.layers._multi_head import cross_attention as cross_attention
+from assay.verify.mirrors.layers._multi_head import kv_cache as kv_cache
+from assay.verify.mirrors.layers._multi_head import merge_heads as merge_heads
+from assay.verify.mirrors.layers._multi_head import (
+    multi_head_attention as multi_head_attention,
+)
+from assay.verify.mirrors.layers._multi_head import project_qkv as project_qkv
 from assay.verify.mirrors.layers._neurons import adaline as adaline
 from assay.verify.mirrors.layers._neurons import lms_step as lms_step
 from assay.verify.mirrors.layers._neurons import mcculloch_pitts as mcculloch_pitts
