@@ -11,26 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from assay import _check
-from assay.layers._gru import GRUParams
-from assay.layers._lstm import LSTMCarry, LSTMParams
-from assay.layers._rnn import RNNParams
 from assay.typing import Array, Bool, Float, Int, PyTree
-
-
-def zero_carry(
-    params: RNNParams | LSTMParams | GRUParams, x: Float[Array, "*batch i"]
-) -> Any:
-    """0: the carry before the first step, for one step's x; LSTM's is an LSTMCarry.
-
-    >>> params = RNNParams(jnp.ones((3, 4)), jnp.ones((4, 4)), jnp.zeros(4))
-    >>> zero_carry(params, jnp.ones((2, 3))).shape
-    (2, 4)
-    """
-    _check.rank_at_least("zero_carry", "x", x, 1, "(*batch, features)")
-    size = params.recurrent_kernel.shape[0]
-    # zeros_like, not zeros: inside shard_map the carry must vary as x does.
-    zeros = jnp.zeros_like(x, shape=(*jnp.shape(x)[:-1], size))
-    return LSTMCarry(zeros, zeros) if isinstance(params, LSTMParams) else zeros
 
 
 def recurrent(
@@ -47,8 +28,8 @@ def recurrent(
     Where `mask` is False the carry stays as it was and y is 0, whatever x holds there,
     NaN included. In `reverse` the last step is first; y stays in x's order.
 
+    >>> from assay.layers import RNNParams, rnn_cell
     >>> params = RNNParams(jnp.ones((1, 1)), jnp.ones((1, 1)), jnp.zeros(1))
-    >>> from assay.layers import rnn_cell
     >>> h, y = recurrent(rnn_cell, params, jnp.zeros(1), jnp.array([[1.0], [2.0]]))
     >>> y.tolist()
     [[0.76159...], [0.99204...]]
@@ -77,9 +58,9 @@ def bidirectional(
 
     `params` and `carry` are pairs (forwards, in reverse), and so is the last carry.
 
+    >>> from assay.layers import RNNParams, rnn_cell
     >>> params = RNNParams(jnp.ones((1, 1)), jnp.ones((1, 1)), jnp.zeros(1))
     >>> zero, x = jnp.zeros(1), jnp.array([[1.0], [2.0]])
-    >>> from assay.layers import rnn_cell
     >>> (last, first), y = bidirectional(
     ...     rnn_cell, (params, params), (zero, zero), x)
     >>> y.tolist()

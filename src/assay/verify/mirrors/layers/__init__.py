@@ -7,6 +7,20 @@ from assay.verify.mirrors.layers._block import gated_feed_forward as gated_feed_
 from assay.verify.mirrors.layers._block import parallel_block as parallel_block
 from assay.verify.mirrors.layers._block import post_norm as post_norm
 from assay.verify.mirrors.layers._block import pre_norm as pre_norm
+from assay.verify.mirrors.layers._cells import broadcast_carry as broadcast_carry
+from assay.verify.mirrors.layers._cells import coupled_lstm_cell as coupled_lstm_cell
+from assay.verify.mirrors.layers._cells import jordan_cell as jordan_cell
+from assay.verify.mirrors.layers._cells import (
+    layer_norm_gru_cell as layer_norm_gru_cell,
+)
+from assay.verify.mirrors.layers._cells import (
+    layer_norm_lstm_cell as layer_norm_lstm_cell,
+)
+from assay.verify.mirrors.layers._cells import mgu_cell as mgu_cell
+from assay.verify.mirrors.layers._cells import peephole_lstm_cell as peephole_lstm_cell
+from assay.verify.mirrors.layers._cells import (
+    projected_lstm_cell as projected_lstm_cell,
+)
 from assay.verify.mirrors.layers._compose import parallel as parallel
 from assay.verify.mirrors.layers._compose import sequential as sequential
 from assay.verify.mirrors.layers._compose import stack as stack
