@@ -116,9 +116,33 @@ from assay.layers._patch_dropout import patch_dropout as patch_dropout
 from assay.layers._recurrent import bidirectional as bidirectional
 from assay.layers._recurrent import lengths_to_mask as lengths_to_mask
 from assay.layers._recurrent import recurrent as recurrent
+from assay.layers._recurrent import zero_carry as zero_carry
+from assay.layers._relative import alibi_bias as alibi_bias
+from assay.layers._relative import alibi_slopes as alibi_slopes
+from assay.layers._relative import relative_bias as relative_bias
+from assay.layers._relative import relative_buckets as relative_buckets
 from assay.layers._response_norm import local_response_norm as local_response_norm
 from assay.layers._rnn import RNNParams as RNNParams
 from assay.layers._rnn import rnn_cell as rnn_cell
+from assay.layers._rotary import grid_positions as grid_positions
+from assay.layers._rotary import rotary_angles as rotary_angles
+from assay.layers._rotary import rotary_axes as rotary_axes
+from assay.layers._rotary import rotary_halves as rotary_halves
+from assay.layers._rotary import rotary_interleaved as rotary_interleaved
+from assay.layers._rotary_frequencies import (
+    dynamic_ntk_frequencies as dynamic_ntk_frequencies,
+)
+from assay.layers._rotary_frequencies import linear_frequencies as linear_frequencies
+from assay.layers._rotary_frequencies import llama3_frequencies as llama3_frequencies
+from assay.layers._rotary_frequencies import ntk_frequencies as ntk_frequencies
+from assay.layers._rotary_frequencies import rotary_frequencies as rotary_frequencies
+from assay.layers._rotary_frequencies import yarn_frequencies as yarn_frequencies
+from assay.layers._rotary_frequencies import yarn_scale as yarn_scale
+from assay.layers._sinusoidal import factorized_positions as factorized_positions
+from assay.layers._sinusoidal import learned_positions as learned_positions
+from assay.layers._sinusoidal import sinusoidal as sinusoidal
+from assay.layers._sinusoidal import sinusoidal_2d as sinusoidal_2d
+from assay.layers._sinusoidal import sinusoidal_halves as sinusoidal_halves
 from assay.layers._statistics import Moments as Moments
 from assay.layers._statistics import merge_moments as merge_moments
 from assay.layers._statistics import moments as moments

@@ -96,6 +96,8 @@ def keeps_dtype(s: Subject) -> None:
     """Float inputs of one dtype give float outputs of that dtype; costs nothing."""
     for dtype in (jnp.float16, jnp.bfloat16, jnp.float32):
         g, arrays = s.prepared(dtype)
+        if not any(floating(x) for x in jax.tree.leaves(arrays)):
+            return  # positions and ids have no dtype to keep
         for y in jax.tree.leaves(jax.eval_shape(g, arrays)):
             if jnp.issubdtype(y.dtype, jnp.floating):
                 assert y.dtype == dtype, f"{dtype.__name__} became {y.dtype}"

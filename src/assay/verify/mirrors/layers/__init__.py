@@ -121,6 +121,43 @@ from assay.verify.mirrors.layers._pooling import (
 from assay.verify.mirrors.layers._pooling import max_unpool as max_unpool
 from assay.verify.mirrors.layers._pooling import min_pool as min_pool
 from assay.verify.mirrors.layers._pooling import sum_pool as sum_pool
+from assay.verify.mirrors.layers._positions import alibi_bias as alibi_bias
+from assay.verify.mirrors.layers._positions import alibi_slopes as alibi_slopes
+from assay.verify.mirrors.layers._positions import (
+    dynamic_ntk_frequencies as dynamic_ntk_frequencies,
+)
+from assay.verify.mirrors.layers._positions import (
+    factorized_positions as factorized_positions,
+)
+from assay.verify.mirrors.layers._positions import grid_positions as grid_positions
+from assay.verify.mirrors.layers._positions import (
+    learned_positions as learned_positions,
+)
+from assay.verify.mirrors.layers._positions import (
+    linear_frequencies as linear_frequencies,
+)
+from assay.verify.mirrors.layers._positions import (
+    llama3_frequencies as llama3_frequencies,
+)
+from assay.verify.mirrors.layers._positions import ntk_frequencies as ntk_frequencies
+from assay.verify.mirrors.layers._positions import relative_bias as relative_bias
+from assay.verify.mirrors.layers._positions import relative_buckets as relative_buckets
+from assay.verify.mirrors.layers._positions import rotary_angles as rotary_angles
+from assay.verify.mirrors.layers._positions import rotary_axes as rotary_axes
+from assay.verify.mirrors.layers._positions import (
+    rotary_frequencies as rotary_frequencies,
+)
+from assay.verify.mirrors.layers._positions import rotary_halves as rotary_halves
+from assay.verify.mirrors.layers._positions import (
+    rotary_interleaved as rotary_interleaved,
+)
+from assay.verify.mirrors.layers._positions import sinusoidal as sinusoidal
+from assay.verify.mirrors.layers._positions import sinusoidal_2d as sinusoidal_2d
+from assay.verify.mirrors.layers._positions import (
+    sinusoidal_halves as sinusoidal_halves,
+)
+from assay.verify.mirrors.layers._positions import yarn_frequencies as yarn_frequencies
+from assay.verify.mirrors.layers._positions import yarn_scale as yarn_scale
 from assay.verify.mirrors.layers._recurrent import bidirectional as bidirectional
 from assay.verify.mirrors.layers._recurrent import gru_cell as gru_cell
 from assay.verify.mirrors.layers._recurrent import (
