@@ -33,6 +33,32 @@ from assay.weights._match import flatten as flatten
 from assay.weights._match import match as match
 from assay.weights._match import unmatch as unmatch
 from assay.weights._read import read as read
+from assay.weights._recurrent_flax import gru_from_flax as gru_from_flax
+from assay.weights._recurrent_flax import gru_to_flax as gru_to_flax
+from assay.weights._recurrent_flax import gru_to_nnx as gru_to_nnx
+from assay.weights._recurrent_flax import lstm_from_flax as lstm_from_flax
+from assay.weights._recurrent_flax import lstm_to_flax as lstm_to_flax
+from assay.weights._recurrent_flax import lstm_to_nnx as lstm_to_nnx
+from assay.weights._recurrent_flax import rnn_from_flax as rnn_from_flax
+from assay.weights._recurrent_flax import rnn_to_flax as rnn_to_flax
+from assay.weights._recurrent_flax import rnn_to_nnx as rnn_to_nnx
+from assay.weights._recurrent_keras import gru_from_keras as gru_from_keras
+from assay.weights._recurrent_keras import (
+    gru_reset_before_to_keras as gru_reset_before_to_keras,
+)
+from assay.weights._recurrent_keras import gru_to_keras as gru_to_keras
+from assay.weights._recurrent_keras import lstm_from_keras as lstm_from_keras
+from assay.weights._recurrent_keras import lstm_to_keras as lstm_to_keras
+from assay.weights._recurrent_keras import rnn_from_keras as rnn_from_keras
+from assay.weights._recurrent_keras import rnn_to_keras as rnn_to_keras
+from assay.weights._recurrent_torch import gru_from_torch as gru_from_torch
+from assay.weights._recurrent_torch import gru_to_torch as gru_to_torch
+from assay.weights._recurrent_torch import lstm_from_torch as lstm_from_torch
+from assay.weights._recurrent_torch import lstm_to_torch as lstm_to_torch
+from assay.weights._recurrent_torch import rnn_from_torch as rnn_from_torch
+from assay.weights._recurrent_torch import rnn_to_torch as rnn_to_torch
+from assay.weights._recurrent_torch import stack_from_torch as stack_from_torch
+from assay.weights._recurrent_torch import stack_to_torch as stack_to_torch
 from assay.weights._safetensors import read_metadata as read_metadata
 from assay.weights._safetensors import read_safetensors as read_safetensors
 from assay.weights._safetensors import write_safetensors as write_safetensors
