@@ -116,7 +116,6 @@ from assay.layers._patch_dropout import patch_dropout as patch_dropout
 from assay.layers._recurrent import bidirectional as bidirectional
 from assay.layers._recurrent import lengths_to_mask as lengths_to_mask
 from assay.layers._recurrent import recurrent as recurrent
-from assay.layers._recurrent import zero_carry as zero_carry
 from assay.layers._relative import alibi_bias as alibi_bias
 from assay.layers._relative import alibi_slopes as alibi_slopes
 from assay.layers._relative import relative_bias as relative_bias

@@ -31,7 +31,7 @@ def rotary_angles(
     Su et al. 2021, arXiv:2104.09864.
     """
     known = not isinstance(frequencies, jax.Array)
-    omega = np.asarray(frequencies, np.float64) if known else jnp.asarray(frequencies)
+    omega = np.asarray(frequencies, np.float64) if known else frequencies
     if omega.ndim != 1:
         must = "frequencies must have one axis, the pairs"
         _check.fail("rotary_angles", must, f"frequencies.shape={omega.shape}")
@@ -40,7 +40,7 @@ def rotary_angles(
     where = jnp.broadcast_to(positions[..., None], shape)
     whole = jnp.issubdtype(positions.dtype, jnp.integer)
     dtype = wide(jnp.result_type(omega if whole else positions))
-    if known and whole and dtype == jnp.float32:
+    if isinstance(omega, np.ndarray) and whole and dtype == jnp.float32:
         return _counted(where, omega)
     angle = where.astype(dtype) * jnp.broadcast_to(jnp.asarray(omega, dtype), shape)
     turn = 2 * math.pi
