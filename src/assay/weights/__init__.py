@@ -63,3 +63,13 @@ from assay.weights._safetensors import read_metadata as read_metadata
 from assay.weights._safetensors import read_safetensors as read_safetensors
 from assay.weights._safetensors import write_safetensors as write_safetensors
 from assay.weights._torch import read_torch as read_torch
+from assay.weights._transformer_torch import (
+    attention_from_torch as attention_from_torch,
+)
+from assay.weights._transformer_torch import attention_to_torch as attention_to_torch
+from assay.weights._transformer_torch import encoder_from_torch as encoder_from_torch
+from assay.weights._transformer_torch import encoder_to_torch as encoder_to_torch
+from assay.weights._transformer_torch import heads_from_torch as heads_from_torch
+from assay.weights._transformer_torch import heads_to_torch as heads_to_torch
+from assay.weights._transformer_torch import merge_from_torch as merge_from_torch
+from assay.weights._transformer_torch import merge_to_torch as merge_to_torch

@@ -1,9 +1,13 @@
 """NumPy's arrays stay NumPy's, with all their digits; JAX's stay JAX's, and traced."""
 
+import difflib
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+
+from assay import _check
 
 
 def namespace(*arrays: Any) -> Any:
@@ -25,3 +29,13 @@ def beside(parts: Any) -> Any:
     """The gates beside one another."""
     parts = list(parts)
     return namespace(*parts).concatenate(parts, axis=-1)
+
+
+def taken(who: str, tensors: Mapping[str, Any], name: str) -> Any:
+    """The tensor of that name, or an error with the nearest."""
+    if name not in tensors:
+        near = difflib.get_close_matches(name, list(tensors), n=3)
+        got = f"none; the nearest are {near}" if near else "none like it"
+        todo = "Does the `prefix` fit?"
+        _check.fail(who, f"tensors must have {name!r}", got, todo)
+    return tensors[name]

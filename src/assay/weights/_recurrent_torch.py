@@ -7,7 +7,6 @@ All take and give a {name: array}, names being prefix + "weight_ih" + suffix and
 suffix "_l0" is a layer of nn.LSTM, "_l0_reverse" its other direction, "" an LSTMCell.
 """
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -153,14 +152,11 @@ def _taken(
     names = [f"{prefix}{n}{suffix}" for n in ("weight_ih", "weight_hh")]
     biases = [f"{prefix}{n}{suffix}" for n in ("bias_ih", "bias_hh")]
     has_bias = any(name in tensors for name in biases)
-    for name in [*names, *(biases if has_bias else ())]:
-        if name not in tensors:
-            near = difflib.get_close_matches(name, list(tensors), n=3)
-            got = f"none; the nearest are {near}" if near else "none like it"
-            todo = "Give its `prefix` and `suffix`."
-            _check.fail(who, f"tensors must have {name!r}", got, todo)
-    kernel, inner = (tensors[name].T for name in names)
-    two = [tensors[n] for n in biases] if has_bias else [_arrays.zeros(kernel)] * 2
+    kernel, inner = (_arrays.taken(who, tensors, name).T for name in names)
+    if has_bias:
+        two = [_arrays.taken(who, tensors, name) for name in biases]
+    else:
+        two = [_arrays.zeros(kernel)] * 2
     return _sized(who, kernel, inner, *two, gates=gates)
 
 
