@@ -25,14 +25,19 @@ FLOORS = [
     {"_numerics", "_geometry", "autodiff"},
     {
         *("activations", "initializers", "losses", "metrics", "layers", "optim"),
-        *("augment", "images", "costs"),
+        *("augment", "images", "costs", "sampling"),
     },
     {"models", "data", "training", "weights", "plots"},
     {"verify", "bench"},
     {"cli"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
-DOORS = {("layers", "activations"), ("losses", "activations"), ("augment", "images")}
+DOORS = {
+    ("layers", "activations"),
+    ("losses", "activations"),
+    ("augment", "images"),
+    ("sampling", "activations"),
+}
 
 # A foreign package may be imported only in these rooms; the others may go anywhere.
 GUESTS = {

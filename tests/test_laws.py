@@ -11,14 +11,14 @@ from assay.verify._discover import discover, mirrored_rooms
 # Eager calls are many small programs to compile: metrics and optimizers are asked in
 # one program instead, with NumPy arrays known while traced.
 EAGER = {"activations", "losses", "initializers", "augment", "layers", "images"}
-SHAPED = {"layers", "images"}
+SHAPED = {"layers", "images", "sampling"}
 EXEMPT = {  # law -> rooms it does not speak about
     "op_by_op_on_numpy_is_compiled": set(mirrored_rooms()) - EAGER,
     "takes_numpy": EAGER,
     "batch_axes_are_vmap": set(mirrored_rooms()) - SHAPED,
     "refuses_what_does_not_fit": set(mirrored_rooms()) - SHAPED,
     "keeps_dtype": {"metrics", "optim"},
-    "has_second_derivatives": {"metrics"},
+    "has_second_derivatives": {"metrics", "sampling"},  # -inf has no slope
 }
 
 

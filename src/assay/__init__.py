@@ -6,7 +6,8 @@ Rooms, from the ground up; a room imports only rooms below it:
     4  cli
     3  verify   bench
     2  models   data   training   weights   plots
-    1  activations  initializers  losses  metrics  layers  optim  augment  images  costs
+    1  activations  initializers  losses  metrics  layers  optim  augment  images
+       costs  sampling
     0  typing   autodiff   _check   _numerics   _geometry
 
 This door imports no room: write ``from assay import layers, losses, optim``.

@@ -15,6 +15,7 @@ ROOMS = (
     "augment",
     "images",
     "costs",
+    "sampling",
 )
 
 

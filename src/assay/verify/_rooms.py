@@ -25,6 +25,7 @@ BOUNDS = {
     "augment": 4.0,
     "images": 16.0,
     "costs": 0.0,
+    "sampling": 4.0,
 }
 GRADIENT_BOUND = 1e-6  # relative, float64: differences themselves reach 1e-9
 
