@@ -210,7 +210,8 @@ def test_our_own_models_have_known_names(name):
     p = nnx.state(nnx.eval_shape(make), nnx.Param)
     rows = optim.group_table(p, optim.decay_mask)
     kept = {r.path.split("/")[-1] for r in rows if not r.label}
-    assert kept <= {"bias", "recurrent_bias", "scale"}
+    apart = {f"{name}_bias" for name in ("q", "k", "v", "out", "recurrent")}
+    assert kept <= {"bias", "scale", "class_token", *apart}
     assert any(r.label for r in rows)
 
 

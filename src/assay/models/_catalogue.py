@@ -1,13 +1,17 @@
 """Models by name, made from the shape of one input: what the command line trains."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from flax import nnx
 
 from assay import _check
 from assay.models._cnn import LeNet5, ResidualCNN, SeparableCNN, lenet5_1998
+from assay.models._mixer import Mixer
 from assay.models._mlp import MLP, DropoutNet
+from assay.models._mobilenet import MobileNetV2
+from assay.models._resnet import resnet18
 from assay.models._rnn import RecurrentClassifier
 
 
@@ -41,11 +45,17 @@ def _dropout(shape, classes, rngs):
     return DropoutNet(shape[0], 512, classes, rngs=rngs)
 
 
+# For images of 28 pixels: patches of 4, and what a few minutes on a CPU can train.
+_MIXER = {"patch": 4, "features": 64, "hidden": (32, 256), "depth": 4}
+
 _KINDS = {
     "lenet5": _images(LeNet5),
     "lenet5_1998": _images(lenet5_1998),
     "residual": _images(ResidualCNN),
     "separable": _images(SeparableCNN),
+    "resnet18": _images(partial(resnet18, small=True)),
+    "mobilenet_v2": _images(partial(MobileNetV2, small=True)),
+    "mixer": _images(partial(Mixer, **_MIXER)),
     "mlp": _Kind("rows", _mlp),
     "dropout": _Kind("rows", _dropout),
     "rnn": _recurrent("rnn"),

@@ -7,7 +7,8 @@ import jax.numpy as jnp  # noqa: F401 (the examples)
 from flax import nnx
 
 from assay import activations, costs, layers
-from assay.models._modules import BatchNorm, Conv, Dense, SeparableConv
+from assay.models._modules import Conv, Dense, SeparableConv
+from assay.models._norms import BatchNorm
 from assay.typing import Array
 
 

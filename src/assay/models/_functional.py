@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from assay import _check
@@ -25,6 +26,7 @@ def functional(model: nnx.Module) -> tuple[Callable, PyTree, PyTree]:
       no random state is carried, two layers never share a mask, and the same key
       gives the same masks. Drawing without a key raises.
     - A tuple `x` is several arguments: ``apply(params, state, (x, mask))``.
+    - ``method="cached"`` calls that method of the model instead.
 
     >>> model = nnx.Linear(3, 2, rngs=nnx.Rngs(0))
     >>> apply, params, state = functional(model)
@@ -43,20 +45,20 @@ def functional(model: nnx.Module) -> tuple[Callable, PyTree, PyTree]:
     _, params, streams, _, state = nnx.split(training, *kinds)
     names = [_variables(part) for part in (params, streams, state)]
 
-    def apply(params, state, x, *, key=None, train=False):
+    def apply(params, state, x, *, key=None, train=False, method="__call__"):
         values = (_flatten(params), _rekey(names[1], key, train), _flatten(state))
         parts = [_fill(n, v) for n, v in zip(names, values, strict=True)]
         module = nnx.merge(graphs[bool(train)], *parts)
-        y = module(*x) if isinstance(x, tuple) else module(x)
+        y = getattr(module, method)(*(x if isinstance(x, tuple) else (x,)))
         after = nnx.split(module, *kinds)
         if key is None:
-            _drew_nothing(values[1], _values(after[2]))
-        return y, _nest(_values(after[4]))
+            _drew_nothing(values[1], values_of(after[2]))
+        return y, nested(values_of(after[4]))
 
-    return apply, _nest(_values(params)), _nest(_values(state))
+    return apply, nested(values_of(params)), nested(values_of(state))
 
 
-def _values(part: Any) -> dict[tuple, Any]:
+def values_of(part: Any) -> dict[tuple, Any]:
     """The bare arrays of a Flax state by path."""
     return {path: v.get_value() for path, v in nnx.to_flat_state(part)}
 
@@ -67,16 +69,16 @@ def _variables(part: Any) -> dict[tuple, Any]:
     return {p: v.replace(jax.typeof(v.get_value())) for p, v in flat}
 
 
-def _nest(values: dict[tuple, Any]) -> dict[str, Any]:
+def nested(values: dict[tuple, Any]) -> dict[str, Any]:
     """{("a", 0): v} -> {"a": {"0": v}}."""
-    nested: dict[str, Any] = {}
+    tree: dict[str, Any] = {}
     for path, value in values.items():
         *folders, name = map(str, path)
-        inner = nested
+        inner = tree
         for folder in folders:
             inner = inner.setdefault(folder, {})
         inner[name] = value
-    return nested
+    return tree
 
 
 def _flatten(nested: PyTree, prefix: tuple[str, ...] = ()) -> dict[tuple, Any]:
@@ -95,7 +97,11 @@ def _fill(variables: dict[tuple, Any], values: dict[tuple, Any]) -> Any:
         odd = sorted("/".join(map(str, p)) for p in names.keys() ^ values.keys())
         must = "params and state must have the structure that functional() returned"
         _check.fail("apply", must, f"a difference at {', '.join(odd)}")
-    filled = [(names[n], variables[names[n]].replace(v)) for n, v in values.items()]
+    filled = []
+    for name, value in values.items():
+        # A layer that writes its state cannot write a traced array into NumPy's.
+        value = jnp.asarray(value) if isinstance(value, np.ndarray) else value
+        filled.append((names[name], variables[names[name]].replace(value)))
     return nnx.from_flat_state(filled)
 
 

@@ -6,7 +6,8 @@ import jax.numpy as jnp  # noqa: F401 (the examples)
 from flax import nnx
 
 from assay import activations
-from assay.models._modules import Dense, Dropout
+from assay.models._modules import Dense
+from assay.models._noise import Dropout
 from assay.typing import Array
 
 

@@ -3,7 +3,8 @@
 import jax.numpy as jnp  # noqa: F401 (the examples)
 from flax import nnx
 
-from assay.models._modules import Dense, Embedding, Recurrent
+from assay.models._modules import Dense, Embedding
+from assay.models._recurrent import Recurrent
 from assay.typing import Array
 
 

@@ -64,7 +64,7 @@ def _modules(model: nnx.Module) -> dict[str, nnx.Module]:
     return {
         "/".join(map(str, path)) or "(model)": node
         for path, node in nnx.iter_graph(model)
-        if isinstance(node, nnx.Module) and not isinstance(node, nnx.List)
+        if isinstance(node, nnx.Module) and not isinstance(node, nnx.List | nnx.Dict)
     }
 
 

@@ -17,7 +17,9 @@ from assay.typing import PyTree, Scalar
 # two axes or more, because layers are stacked: the number of axes says nothing.
 DECAYED = {"kernel", "recurrent_kernel", "weight", "w", "embedding", "embeddings"}
 DECAYED |= {"depthwise", "pointwise", "row", "column"}  # kernels of our convolutions
+DECAYED |= {"q_kernel", "k_kernel", "v_kernel", "out_kernel", "gate_kernel", "table"}
 KEPT = {"bias", "recurrent_bias", "b", "scale", "offset", "gamma", "beta"}
+KEPT |= {"q_bias", "k_bias", "v_bias", "out_bias", "gate_bias", "class_token"}
 _NORM = re.compile(r"norm(alization)?(?![a-z])|(^|_)(ln|bn|gn)(?![a-z])", re.I)
 
 
