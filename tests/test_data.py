@@ -239,3 +239,22 @@ def test_split_is_a_partition(key):
     assert all((x * 10 == y).all() for x, y in parts[:2])
     other = data.split((x, x), 0.6, jax.random.key(1))
     assert (other.train[0] != parts.train[0]).any()
+
+
+def test_padding_comes_off_again():
+    """Ragged steps of vectors; a fixed time, another value, an empty sequence."""
+    rng = np.random.default_rng(0)
+    ragged = [rng.standard_normal((n, 3)).astype(np.float32) for n in (2, 5, 0)]
+    x, lengths = data.pad_sequences(ragged, time=6, value=-1.0)
+    assert x.shape == (3, 6, 3) and x.dtype == np.float32
+    assert lengths.dtype == np.int32 and lengths.tolist() == [2, 5, 0]
+    assert (x[0, 2:] == -1).all() and (x[2] == -1).all()
+    for got, true in zip(data.unpad_sequences(x, lengths), ragged, strict=True):
+        np.testing.assert_array_equal(got, true)
+
+
+def test_sequences_that_do_not_fit_are_named():
+    """Longer than the time, of different features, or none."""
+    for bad in ([np.ones(7)], [np.ones((2, 3)), np.ones((2, 4))], []):
+        with pytest.raises(ValueError, match="pad_sequences: there must be sequences"):
+            data.pad_sequences(bad, time=6)

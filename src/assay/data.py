@@ -346,3 +346,39 @@ def split(pair: tuple[Any, Any], fraction: float, key: Key) -> Dataset:
     order = np.asarray(jax.random.permutation(key, len(x)))
     first, rest = np.split(order, [round(fraction * len(x))])
     return Dataset((x[first], y[first]), (x[rest], y[rest]))
+
+
+def pad_sequences(
+    sequences: Sequence[Any], *, time: int | None = None, value: float = 0.0
+) -> Pair:
+    """Sequences (length, ...) as one array (n, time, ...), `value` behind; and lengths.
+
+    `time` is the longest length unless given: one `time` for all batches is one shape
+    to compile. The lengths make a mask by `layers.lengths_to_mask`.
+
+    >>> x, lengths = pad_sequences([[1.0, 2.0], [3.0]])
+    >>> x.tolist(), lengths.tolist()
+    ([[1.0, 2.0], [3.0, 0.0]], [2, 1])
+    """
+    rows = [np.asarray(s) for s in sequences]
+    lengths = np.array([len(row) for row in rows], np.int32)
+    longest = int(lengths.max(initial=0))
+    time = longest if time is None else time
+    if not rows or longest > time or len({row.shape[1:] for row in rows}) > 1:
+        must = f"there must be sequences of at most {time} steps and of equal steps"
+        got = [row.shape for row in rows][:8]
+        _check.fail("pad_sequences", must, got, "Cut the longer ones.")
+    shape = (len(rows), time, *rows[0].shape[1:])
+    x = np.full(shape, value, np.result_type(*rows))
+    for row, target in zip(rows, x, strict=True):
+        target[: len(row)] = row
+    return x, lengths
+
+
+def unpad_sequences(x: Any, lengths: Any) -> list[np.ndarray]:
+    """The sequences of an array (n, time, ...), each cut to its length.
+
+    >>> [s.tolist() for s in unpad_sequences(np.array([[1, 2], [3, 0]]), [2, 1])]
+    [[1, 2], [3]]
+    """
+    return [np.asarray(r)[:n] for r, n in zip(x, np.asarray(lengths), strict=True)]

@@ -18,7 +18,12 @@ import numpy as np
 from assay.verify import _function
 from assay.verify._laws import Subject, agree, floating
 
-TREES = "carry", "previous", "deformation"  # all of their arrays have batch axes
+TREES = (
+    "carry",
+    "previous",
+    "deformation",
+    "selection",
+)  # all of their arrays have batch axes
 
 
 def dims(f: Callable, name: str) -> str | None:

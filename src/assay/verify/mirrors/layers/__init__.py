@@ -108,6 +108,17 @@ from assay.verify.mirrors.layers._normalization import unit_norm as unit_norm
 from assay.verify.mirrors.layers._normalization import (
     update_batch_stats as update_batch_stats,
 )
+from assay.verify.mirrors.layers._parallel import linear_recurrence as linear_recurrence
+from assay.verify.mirrors.layers._parallel import lru as lru
+from assay.verify.mirrors.layers._parallel import lru_cell as lru_cell
+from assay.verify.mirrors.layers._parallel import lru_params as lru_params
+from assay.verify.mirrors.layers._parallel import mamba as mamba
+from assay.verify.mirrors.layers._parallel import mamba_cell as mamba_cell
+from assay.verify.mirrors.layers._parallel import min_gru as min_gru
+from assay.verify.mirrors.layers._parallel import min_gru_cell as min_gru_cell
+from assay.verify.mirrors.layers._parallel import min_lstm as min_lstm
+from assay.verify.mirrors.layers._parallel import min_lstm_cell as min_lstm_cell
+from assay.verify.mirrors.layers._parallel import selective_scan as selective_scan
 from assay.verify.mirrors.layers._pooling import adaptive_avg_pool as adaptive_avg_pool
 from assay.verify.mirrors.layers._pooling import adaptive_max_pool as adaptive_max_pool
 from assay.verify.mirrors.layers._pooling import avg_pool as avg_pool
@@ -168,6 +179,22 @@ from assay.verify.mirrors.layers._recurrent import lstm_cell as lstm_cell
 from assay.verify.mirrors.layers._recurrent import recurrent as recurrent
 from assay.verify.mirrors.layers._recurrent import rnn_cell as rnn_cell
 from assay.verify.mirrors.layers._recurrent import zero_carry as zero_carry
+from assay.verify.mirrors.layers._sequences import (
+    bidirectional_stack as bidirectional_stack,
+)
+from assay.verify.mirrors.layers._sequences import conv_lstm as conv_lstm
+from assay.verify.mirrors.layers._sequences import conv_lstm_cell as conv_lstm_cell
+from assay.verify.mirrors.layers._sequences import last_step as last_step
+from assay.verify.mirrors.layers._sequences import (
+    recurrent_dropout as recurrent_dropout,
+)
+from assay.verify.mirrors.layers._sequences import recurrent_stack as recurrent_stack
+from assay.verify.mirrors.layers._sequences import (
+    recurrent_with_keys as recurrent_with_keys,
+)
+from assay.verify.mirrors.layers._sequences import (
+    reverse_sequences as reverse_sequences,
+)
 from assay.verify.mirrors.layers._weight_norm import spectral_norm as spectral_norm
 from assay.verify.mirrors.layers._weight_norm import weight_norm as weight_norm
 from assay.verify.mirrors.layers._weight_norm import (
