@@ -1,5 +1,6 @@
 """Strict flags for every test: no implicit broadcasting, no implicit promotion."""
 
+import gc
 import os
 from importlib.metadata import version
 
@@ -22,11 +23,28 @@ os.environ.setdefault(
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
+# Which line of Python an operation comes from: pytest's stack is deep, and every
+# program pays for all of it.
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
+
 import jax
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+def pytest_addoption(parser):
+    """What CI asks of one interpreter only."""
+    told = "ask the laws about NumPy arrays in one program, not operation by operation"
+    parser.addoption("--compiled-laws", action="store_true", help=told)
+
+
+def pytest_collection_finish():
+    """What is there now stays: tracing makes much garbage, collected more rarely."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items):

@@ -20,6 +20,10 @@ EXEMPT = {  # law -> rooms it does not speak about
     "keeps_dtype": {"metrics", "optim"},
     "has_second_derivatives": {"metrics", "sampling"},  # -inf has no slope
 }
+IN_ONE_PROGRAM = EXEMPT | {
+    "op_by_op_on_numpy_is_compiled": set(mirrored_rooms()),
+    "takes_numpy": set(),
+}
 
 
 def samples() -> list[tuple[str, str, dict, dict]]:
@@ -48,9 +52,11 @@ def test_laws(room, name, inputs, facts, request):
     """The function keeps every law that speaks about its room."""
     shapes_executed = request.config.getoption("--jaxtyping-packages", None)
     laws = _laws.TRACED if shapes_executed else (*_laws.LAWS, *_laws_batch.LAWS)
+    compiled = request.config.getoption("--compiled-laws", False)
+    exempt = IN_ONE_PROGRAM if compiled else EXEMPT
     subject, broken = _laws.Subject(discover(room)[name], inputs, facts), []
     for law in laws:
-        if room not in EXEMPT.get(law.__name__, ()):
+        if room not in exempt.get(law.__name__, ()):
             try:
                 law(subject)
             except Exception as error:

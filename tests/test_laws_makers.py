@@ -68,8 +68,9 @@ def test_an_optimizer_keeps_the_laws(name):
     rng = np.random.default_rng(1)
     inputs = {n: rng.standard_normal((4, 6)) for n in ("gradients", "params")}
     subject = _laws.Subject(advance(discover("optim")[name](0.1)), inputs)
-    for law in (_laws.vmap_is_a_loop, _laws.lowers_everywhere, _laws.runs_sharded):
-        law(subject)
+    _laws.takes_an_empty_axis(subject)
+    _laws.lowers_everywhere(subject)
+    _laws.runs_mapped_and_sharded(subject)
 
 
 def test_the_optimizers_are_found():

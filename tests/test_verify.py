@@ -102,7 +102,7 @@ def test_laws_break_for_functions_that_break_them():
     with pytest.raises(AssertionError, match="off forward mode"):
         _laws.has_second_derivatives(subject(_twice_the_slope()))
     with pytest.raises(AssertionError):
-        _laws.vmap_is_a_loop(subject(lambda x: x + _batched(x)))
+        _laws.runs_mapped_and_sharded(subject(lambda x: x + _batched(x)))
 
 
 def _row(x: Float[Array, "*batch c"], bias: Float[Array, " c"], mixed=0.0):
