@@ -12,11 +12,14 @@ from assay.verify import discover
 PEERS = {
     "activations": [jax.nn],
     "initializers": [jax.nn.initializers],
+    "layers": [jax.nn],
     "losses": [optax.losses],
     "optim": [optax, optax.contrib],
 }
 # optax.<name> that is another thing than ours of that name: none so far.
 OTHER_THING: set[tuple[str, str]] = set()
+# Which kernel runs is chosen by a table, and a flag never adds a result.
+LEFT_OUT = {"dot_product_attention": {"implementation", "return_residual"}}
 
 
 def peer_of(room: str, name: str):
@@ -55,6 +58,7 @@ def _default(value):
 def test_the_signature_starts_with_the_peers(room, name):
     """Swapping the import is the whole migration."""
     peer = words(peer_of(room, name))
+    peer = [word for word in peer if word[0] not in LEFT_OUT.get(name, ())]
     assert words(discover(room)[name])[: len(peer)] == peer
 
 

@@ -30,6 +30,7 @@ from assay._numerics._rows import from_top as from_top
 from assay._numerics._rows import mass as mass
 from assay._numerics._threefry import random_bits as random_bits
 from assay._numerics._threefry import random_normal as random_normal
+from assay._numerics._threefry import threefry as threefry
 from assay._numerics._unfused import unfused as unfused
 from assay._numerics._words import at_least as at_least
 from assay._numerics._words import at_most as at_most

@@ -8,6 +8,7 @@ computed in float32 and rounded once.
 
 from assay.layers._adaptive_pool import adaptive_avg_pool as adaptive_avg_pool
 from assay.layers._adaptive_pool import adaptive_max_pool as adaptive_max_pool
+from assay.layers._attention import dot_product_attention as dot_product_attention
 from assay.layers._avg_pool import avg_pool as avg_pool
 from assay.layers._avg_pool import lp_pool as lp_pool
 from assay.layers._avg_pool import sum_pool as sum_pool

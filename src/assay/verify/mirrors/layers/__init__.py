@@ -1,5 +1,8 @@
 """References for the layers: loops in NumPy, one private file a kind."""
 
+from assay.verify.mirrors.layers._attention import (
+    dot_product_attention as dot_product_attention,
+)
 from assay.verify.mirrors.layers._block import decoder_block as decoder_block
 from assay.verify.mirrors.layers._block import encoder_block as encoder_block
 from assay.verify.mirrors.layers._block import feed_forward as feed_forward
