@@ -29,7 +29,7 @@ def jordan_cell(
     ...     jnp.ones((1, 1)), jnp.zeros(1))
     >>> carry, y = jordan_cell(params, jnp.zeros(1), jnp.ones(1))
     >>> y.tolist()
-    [0.6817...]
+    [0.6816...]
 
     Jordan 1986, Serial order: a parallel distributed processing approach, ICS 8604.
     """

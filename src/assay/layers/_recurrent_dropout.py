@@ -58,8 +58,8 @@ def recurrent_with_keys(
     >>> params = RNNParams(jnp.ones((1, 9)), jnp.ones((9, 9)), jnp.zeros(9))
     >>> x, key = jnp.ones((4, 1)), jax.random.key(0)
     >>> last, y = recurrent_with_keys(cell, params, jnp.zeros(9), x, key=key)
-    >>> (y[0] == 0).tolist() == (y[0] != jnp.tanh(1.0)).tolist()
-    True
+    >>> sorted(set(y[0].round(2).tolist()))
+    [0.0, 0.75999...]
 
     Krueger et al. 2017, arXiv:1606.01305.
     """

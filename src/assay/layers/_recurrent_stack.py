@@ -33,6 +33,7 @@ def recurrent_stack(
     what a layer, counted from 0, hands on: dropout between the layers, a residual
     ``x + y``, a norm.
 
+    >>> import jax
     >>> from assay.layers import RNNParams, dropout, rnn_cell
     >>> first = RNNParams(jnp.ones((1, 2)), jnp.ones((2, 2)), jnp.zeros(2))
     >>> second = RNNParams(jnp.ones((2, 1)), jnp.ones((1, 1)), jnp.zeros(1))

@@ -114,7 +114,8 @@ def recurrent_dropout(ours, params, rate, key):
 def noisy_cell(params, carry, x, *, key):
     """A cell that draws: the state after a step of `rnn_cell`, and noise."""
     h = layers.rnn_cell(params, carry, x)[0]
-    h = h + jax.random.normal(key, h.shape, h.dtype)
+    # Of one dtype: float64 would draw other numbers.
+    h = h + jax.random.normal(key, h.shape, np.float32).astype(h.dtype)
     return h, h
 
 
