@@ -9,17 +9,21 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from assay import losses, models, weights
-from assay.models import functional
+from assay import models, weights
+from tests.networks import drawn, learns
 
-# Published counts: torchvision's; Mixer's are those of its authors' code; U-Net's is
-# the sum over figure 1.
+# Published counts: torchvision's; of Mixer, GPT-2 and BERT those of their
+# authors' weights; U-Net's is the sum over figure 1.
 COUNTS = {
     "resnet18": (models.resnet18, 11_689_512),
     "resnet50": (models.resnet50, 25_557_032),
     "mobilenet_v2": (models.MobileNetV2, 3_504_872),
     "mixer_b16": (models.mixer_b16, 59_880_472),
     "unet": (models.UNet, 31_030_658),
+    "convnext_tiny": (models.convnext_tiny, 28_589_128),
+    "vit_b16": (models.vit_b16, 86_567_656),
+    "gpt2_small": (models.gpt2_small, 124_439_808),
+    "bert_base": (models.bert_base, 109_482_240),
 }
 
 
@@ -38,6 +42,8 @@ def test_parameter_counts(name):
 # Small ones of every kind: (make, input).
 IMAGES = np.random.default_rng(0).standard_normal((4, 9, 12, 3)).astype(np.float32)
 SMALL = {"channels": 3, "classes": 5}
+NEXT = {"depths": (1, 1), "widths": (4, 6), "patch": 3, "scale": 0.5}
+VIT = {"patch": 3, "features": 6, "depth": 1, "heads": 2, "size": 9, "rate": 0.1}
 MOBILE = {"width": 0.25, "stages": ((1, 8, 1, 1), (2, 16, 1, 2)), "rate": 0.1}
 MIXER = {"patch": 3, "features": 6, "hidden": (4, 7), "depth": 1, "size": 9}
 TINY = {
@@ -48,74 +54,17 @@ TINY = {
     ),
     "mobilenet_v2": (partial(models.MobileNetV2, **MOBILE), IMAGES),
     "unet": (partial(models.UNet, depth=1, width=3, padding="SAME"), IMAGES),
+    "convnext": (partial(models.ConvNeXt, **NEXT), IMAGES),
+    "vit": (partial(models.ViT, **VIT), IMAGES[:, :, :9]),
     "mixer": (partial(models.Mixer, rate=0.1, **MIXER), IMAGES[:, :, :9]),
 }
-
-
-def traced(make):
-    """functional(), of a model of which nothing is computed: apply and two trees."""
-    kept = []
-
-    def trees():
-        apply, *rest = functional(make(rngs=nnx.Rngs(0)))
-        kept.append(apply)
-        return rest
-
-    return *jax.eval_shape(trees), kept[0]
-
-
-def drawn(make, dtype=np.float32):
-    """functional(), with numbers by NumPy: no compiling, and no bias is 0."""
-    params, state, apply = traced(make)
-    rng = np.random.default_rng(1)
-
-    def draw(path, leaf):
-        if path[-1].key in ("scale", "var"):
-            values = rng.uniform(0.5, 1.5, leaf.shape)
-        else:
-            fan = math.prod(leaf.shape[:-1])
-            values = rng.standard_normal(leaf.shape) / fan**0.5
-        return values.astype(dtype)
-
-    numbers = jax.tree_util.tree_map_with_path(draw, (params, state))
-    return apply, *numbers
-
-
-# A shift of all keys moves all scores of a query alike: softmax does not see it.
-UNSEEN = ("k_bias",)
 
 
 @pytest.mark.parametrize("name", TINY)
 def test_learns(name):
     """Two steps lower the loss, every parameter has a gradient, state comes back."""
     make, x = TINY[name]
-    apply, params, state = drawn(partial(make, **SMALL))
-    at_rest, same = jax.eval_shape(apply, params, state, x)
-    assert at_rest.shape[0] == len(x) and at_rest.shape[-1] == 5
-    places = at_rest.shape[:-1]
-    labels = np.arange(math.prod(places), dtype=np.int32).reshape(places) % 5
-
-    def loss(params, state):
-        y, state = apply(params, state, x, key=jax.random.key(0), train=True)
-        cost = losses.softmax_cross_entropy_with_integer_labels(y, labels)
-        return cost.mean(), state
-
-    @jax.jit
-    def step(params, state):
-        (value, state), grads = jax.value_and_grad(loss, has_aux=True)(params, state)
-        slope = sum((g**2).sum() for g in jax.tree.leaves(grads))
-        rate = 0.1 * value / slope  # a straight line would fall by a tenth
-        moved = jax.tree.map(lambda p, g: p - rate * g, params, grads)
-        return moved, state, value, grads
-
-    one, after, first, grads = step(params, state)
-    two, _, second, _ = step(one, after)
-    assert step(two, after)[2] < second < first
-    for path, grad in jax.tree_util.tree_leaves_with_path(grads):
-        assert (grad != 0).any() or path[-1].key in UNSEEN, path
-    assert jax.tree.map(jnp.shape, same) == jax.tree.map(jnp.shape, after)
-    moved = jax.tree.map(lambda a, b: bool((a != b).any()), after, state)
-    assert jax.tree.all(moved)
+    learns(partial(make, **SMALL), x)
 
 
 # torch's networks of the same parts ---------------------------------------------

@@ -5,6 +5,10 @@
 
 from assay.models._attention import FeedForward as FeedForward
 from assay.models._attention import MultiHeadAttention as MultiHeadAttention
+from assay.models._attention import Patches as Patches
+from assay.models._attention import gelu_exact as gelu_exact
+from assay.models._bert import BERT as BERT
+from assay.models._bert import bert_base as bert_base
 from assay.models._catalogue import build as build
 from assay.models._catalogue import known as known
 from assay.models._catalogue import takes as takes
@@ -17,11 +21,17 @@ from assay.models._cnn import ResidualCNN as ResidualCNN
 from assay.models._cnn import SeparableCNN as SeparableCNN
 from assay.models._cnn import lenet5_1998 as lenet5_1998
 from assay.models._conv_norm import ConvNorm as ConvNorm
+from assay.models._convnext import ConvNeXt as ConvNeXt
+from assay.models._convnext import ConvNeXtBlock as ConvNeXtBlock
+from assay.models._convnext import convnext_tiny as convnext_tiny
+from assay.models._decoder import decoder as decoder
 from assay.models._functional import functional as functional
 from assay.models._mixer import Mixer as Mixer
+from assay.models._mixer import MixerBlock as MixerBlock
 from assay.models._mixer import mixer_b16 as mixer_b16
 from assay.models._mlp import MLP as MLP
 from assay.models._mlp import DropoutNet as DropoutNet
+from assay.models._mobilenet import InvertedResidual as InvertedResidual
 from assay.models._mobilenet import MobileNetV2 as MobileNetV2
 from assay.models._modules import Conv as Conv
 from assay.models._modules import ConvTranspose as ConvTranspose
@@ -35,6 +45,7 @@ from assay.models._noise import DropPath as DropPath
 from assay.models._norms import BatchNorm as BatchNorm
 from assay.models._norms import GroupNorm as GroupNorm
 from assay.models._norms import LayerNorm as LayerNorm
+from assay.models._norms import LayerScale as LayerScale
 from assay.models._norms import RMSNorm as RMSNorm
 from assay.models._recurrent import Recurrent as Recurrent
 from assay.models._resnet import BasicBlock as BasicBlock
@@ -42,8 +53,16 @@ from assay.models._resnet import BottleneckBlock as BottleneckBlock
 from assay.models._resnet import ResNet as ResNet
 from assay.models._resnet import resnet18 as resnet18
 from assay.models._resnet import resnet50 as resnet50
+from assay.models._rnn import LanguageModel as LanguageModel
 from assay.models._rnn import NextToken as NextToken
 from assay.models._rnn import RecurrentClassifier as RecurrentClassifier
 from assay.models._stack import stacked as stacked
 from assay.models._summary import summary as summary
+from assay.models._transformer import GPT as GPT
+from assay.models._transformer import GPTCache as GPTCache
+from assay.models._transformer import TransformerBlock as TransformerBlock
+from assay.models._transformer import gpt2_small as gpt2_small
+from assay.models._transformer import rotary as rotary
 from assay.models._unet import UNet as UNet
+from assay.models._vit import ViT as ViT
+from assay.models._vit import vit_b16 as vit_b16

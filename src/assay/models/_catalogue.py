@@ -8,11 +8,13 @@ from flax import nnx
 
 from assay import _check
 from assay.models._cnn import LeNet5, ResidualCNN, SeparableCNN, lenet5_1998
+from assay.models._convnext import ConvNeXt
 from assay.models._mixer import Mixer
 from assay.models._mlp import MLP, DropoutNet
 from assay.models._mobilenet import MobileNetV2
 from assay.models._resnet import resnet18
 from assay.models._rnn import RecurrentClassifier
+from assay.models._vit import ViT
 
 
 class _Kind(NamedTuple):
@@ -47,6 +49,9 @@ def _dropout(shape, classes, rngs):
 
 # For images of 28 pixels: patches of 4, and what a few minutes on a CPU can train.
 _MIXER = {"patch": 4, "features": 64, "hidden": (32, 256), "depth": 4}
+_VIT = {"patch": 4, "features": 64, "depth": 4, "heads": 4}
+_CONVNEXT = {"depths": (1, 1), "widths": (32, 64), "patch": 2, "rate": 0.0}
+_CONVNEXT |= {"scale": 0.1}  # in a shallow network a branch may count at once
 
 _KINDS = {
     "lenet5": _images(LeNet5),
@@ -55,6 +60,8 @@ _KINDS = {
     "separable": _images(SeparableCNN),
     "resnet18": _images(partial(resnet18, small=True)),
     "mobilenet_v2": _images(partial(MobileNetV2, small=True)),
+    "convnext": _images(partial(ConvNeXt, **_CONVNEXT)),
+    "vit": _images(partial(ViT, **_VIT)),
     "mixer": _images(partial(Mixer, **_MIXER)),
     "mlp": _Kind("rows", _mlp),
     "dropout": _Kind("rows", _dropout),

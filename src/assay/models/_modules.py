@@ -167,6 +167,10 @@ class Embedding(nnx.Module):
     def __call__(self, ids: Array) -> Array:
         return layers.embedding(ids, self.table[...])
 
+    def attend(self, x: Array) -> Array:
+        """x · tableᵀ: one logit a row, with the weights of the embedding."""
+        return layers.dense(x, jnp.swapaxes(self.table[...], 0, 1))
+
 
 def value_of(param: nnx.Param | None) -> jax.Array | None:
     return None if param is None else param[...]

@@ -75,3 +75,17 @@ class GroupNorm(nnx.Module):
     def __call__(self, x: Array) -> Array:
         how = {"groups": self.groups, "spatial": self.spatial, "eps": self.eps}
         return layers.group_norm(x, self.scale[...], self.bias[...], **how)
+
+
+class LayerScale(nnx.Module):
+    """scale · x with a number a channel, small at first: a branch grows from nothing.
+
+    Touvron et al. 2021, arXiv:2103.17239.
+    """
+
+    def __init__(self, channels: int, *, start: float = 1e-6):
+        self.scale = nnx.Param(jnp.full(channels, start))
+
+    def __call__(self, x: Array) -> Array:
+        scale = self.scale[...]
+        return layers.film(x, scale, jnp.zeros_like(scale))

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from assay import initializers, layers
+from assay.models._modules import weights_of
 from assay.typing import Array
 
 # name -> (cell, its parameters, gates)
@@ -40,10 +41,18 @@ class Recurrent(nnx.Module):
             self.recurrent_bias = nnx.Param(jnp.zeros(gates * h))
         self.cell, self.reverse = cell, reverse
 
-    def __call__(self, x: Array, mask: Array | None = None) -> tuple[Any, Array]:
+    def params(self) -> Any:
+        """The weights, as the cell takes them."""
+        return weights_of(self, CELLS[self.cell][1])
+
+    def empty(self, x: Array) -> Any:
+        """The carry before the first step of x (*batch, time, features): zeros."""
+        return layers.zero_carry(self.params(), x[..., 0, :])
+
+    def __call__(
+        self, x: Array, mask: Array | None = None, carry: Any = None
+    ) -> tuple[Any, Array]:
         """(the carry at the end, the outputs at every time)."""
-        cell, fields, _ = CELLS[self.cell]
-        params = fields(*(getattr(self, n)[...] for n in fields._fields))
-        carry = layers.zero_carry(params, x[..., 0, :])
+        carry = self.empty(x) if carry is None else carry
         how = {"mask": mask, "reverse": self.reverse}
-        return layers.recurrent(cell, params, carry, x, **how)
+        return layers.recurrent(CELLS[self.cell][0], self.params(), carry, x, **how)
