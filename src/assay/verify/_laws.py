@@ -32,7 +32,7 @@ class Subject:
         return lambda a: _function.call(self.f, {**a, **statics}), arrays
 
     @functools.cached_property
-    def compiled(self) -> Callable:
+    def compiled(self) -> Any:
         """The function of its arrays under a jit, in float32."""
         return jax.jit(self.prepared()[0])
 
