@@ -9,6 +9,9 @@ computed in float32 and rounded once.
 from assay.layers._adaptive_pool import adaptive_avg_pool as adaptive_avg_pool
 from assay.layers._adaptive_pool import adaptive_max_pool as adaptive_max_pool
 from assay.layers._attention import dot_product_attention as dot_product_attention
+from assay.layers._affine import affine as affine
+from assay.layers._affine import highway as highway
+from assay.layers._affine import layer_scale as layer_scale
 from assay.layers._avg_pool import avg_pool as avg_pool
 from assay.layers._avg_pool import lp_pool as lp_pool
 from assay.layers._avg_pool import sum_pool as sum_pool
@@ -17,6 +20,7 @@ from assay.layers._batch_norm import batch_norm as batch_norm
 from assay.layers._batch_norm import batch_norm_inference as batch_norm_inference
 from assay.layers._batch_norm import batch_norm_moments as batch_norm_moments
 from assay.layers._batch_norm import update_batch_stats as update_batch_stats
+from assay.layers._bilinear import bilinear_dense as bilinear_dense
 from assay.layers._block import BlockParts as BlockParts
 from assay.layers._block import DecoderParams as DecoderParams
 from assay.layers._block import EncoderParams as EncoderParams
@@ -61,6 +65,19 @@ from assay.layers._dropout_alpha import feature_alpha_dropout as feature_alpha_d
 from assay.layers._dropout_gaussian import gaussian_dropout as gaussian_dropout
 from assay.layers._dropout_gaussian import gaussian_noise as gaussian_noise
 from assay.layers._embedding import embedding as embedding
+from assay.layers._embedding_bag import attend as attend
+from assay.layers._embedding_bag import embedding_bag as embedding_bag
+from assay.layers._embedding_bag import embedding_bag_max as embedding_bag_max
+from assay.layers._embedding_bag import embedding_bag_mean as embedding_bag_mean
+from assay.layers._embedding_bag import multi_hot as multi_hot
+from assay.layers._embedding_bag import padded_embedding as padded_embedding
+from assay.layers._experts import ExpertParams as ExpertParams
+from assay.layers._experts import Routing as Routing
+from assay.layers._experts import load_balance_loss as load_balance_loss
+from assay.layers._experts import mixture_of_experts as mixture_of_experts
+from assay.layers._experts import mixture_with_capacity as mixture_with_capacity
+from assay.layers._experts import route as route
+from assay.layers._experts import router_z_loss as router_z_loss
 from assay.layers._feed_forward import FeedForwardParams as FeedForwardParams
 from assay.layers._feed_forward import GatedParams as GatedParams
 from assay.layers._feed_forward import feed_forward as feed_forward
@@ -93,6 +110,10 @@ from assay.layers._lru import LRUParams as LRUParams
 from assay.layers._lru import lru as lru
 from assay.layers._lru import lru_cell as lru_cell
 from assay.layers._lru import lru_params as lru_params
+from assay.layers._lora import LoRAParams as LoRAParams
+from assay.layers._lora import lora_dense as lora_dense
+from assay.layers._lora import merge_lora as merge_lora
+from assay.layers._lora import unmerge_lora as unmerge_lora
 from assay.layers._lstm import LSTMCarry as LSTMCarry
 from assay.layers._lstm import LSTMParams as LSTMParams
 from assay.layers._lstm import lstm_cell as lstm_cell
@@ -132,6 +153,19 @@ from assay.layers._neurons import neuron as neuron
 from assay.layers._neurons import perceptron as perceptron
 from assay.layers._neurons import perceptron_rule as perceptron_rule
 from assay.layers._patch_dropout import patch_dropout as patch_dropout
+from assay.layers._patches import patch_embedding as patch_embedding
+from assay.layers._patches import prepend_tokens as prepend_tokens
+from assay.layers._quantizer import Codebook as Codebook
+from assay.layers._quantizer import nearest_code as nearest_code
+from assay.layers._quantizer import quantization_loss as quantization_loss
+from assay.layers._quantizer import update_codebook as update_codebook
+from assay.layers._quantizer import vector_quantize as vector_quantize
+from assay.layers._recalibration import CBAMParams as CBAMParams
+from assay.layers._recalibration import cbam as cbam
+from assay.layers._recalibration import (
+    efficient_channel_attention as efficient_channel_attention,
+)
+from assay.layers._recalibration import squeeze_excitation as squeeze_excitation
 from assay.layers._recurrent import bidirectional as bidirectional
 from assay.layers._recurrent import lengths_to_mask as lengths_to_mask
 from assay.layers._recurrent import recurrent as recurrent

@@ -63,11 +63,39 @@ from assay.verify.mirrors.layers._dropout import spatial_dropout as spatial_drop
 from assay.verify.mirrors.layers._dropout import zoneout as zoneout
 from assay.verify.mirrors.layers._dropout import zoneout_inference as zoneout_inference
 from assay.verify.mirrors.layers._embedding import embedding as embedding
+from assay.verify.mirrors.layers._embedding_bag import attend as attend
+from assay.verify.mirrors.layers._embedding_bag import embedding_bag as embedding_bag
+from assay.verify.mirrors.layers._embedding_bag import (
+    embedding_bag_max as embedding_bag_max,
+)
+from assay.verify.mirrors.layers._embedding_bag import (
+    embedding_bag_mean as embedding_bag_mean,
+)
+from assay.verify.mirrors.layers._embedding_bag import multi_hot as multi_hot
+from assay.verify.mirrors.layers._embedding_bag import (
+    padded_embedding as padded_embedding,
+)
+from assay.verify.mirrors.layers._experts import load_balance_loss as load_balance_loss
+from assay.verify.mirrors.layers._experts import (
+    mixture_of_experts as mixture_of_experts,
+)
+from assay.verify.mirrors.layers._experts import (
+    mixture_with_capacity as mixture_with_capacity,
+)
+from assay.verify.mirrors.layers._experts import route as route
+from assay.verify.mirrors.layers._experts import router_z_loss as router_z_loss
 from assay.verify.mirrors.layers._fold_batch_norm import (
     fold_batch_norm as fold_batch_norm,
 )
 from assay.verify.mirrors.layers._local_conv import deformable_conv as deformable_conv
 from assay.verify.mirrors.layers._local_conv import local_conv as local_conv
+from assay.verify.mirrors.layers._lora import affine as affine
+from assay.verify.mirrors.layers._lora import bilinear_dense as bilinear_dense
+from assay.verify.mirrors.layers._lora import highway as highway
+from assay.verify.mirrors.layers._lora import layer_scale as layer_scale
+from assay.verify.mirrors.layers._lora import lora_dense as lora_dense
+from assay.verify.mirrors.layers._lora import merge_lora as merge_lora
+from assay.verify.mirrors.layers._lora import unmerge_lora as unmerge_lora
 from assay.verify.mirrors.layers._masked_conv import masked_conv as masked_conv
 from assay.verify.mirrors.layers._masked_conv import pixel_cnn_mask as pixel_cnn_mask
 from assay.verify.mirrors.layers._multi_head import cached_attention as cached_attention
@@ -122,6 +150,15 @@ from assay.verify.mirrors.layers._parallel import min_gru_cell as min_gru_cell
 from assay.verify.mirrors.layers._parallel import min_lstm as min_lstm
 from assay.verify.mirrors.layers._parallel import min_lstm_cell as min_lstm_cell
 from assay.verify.mirrors.layers._parallel import selective_scan as selective_scan
+from assay.verify.mirrors.layers._patches import cbam as cbam
+from assay.verify.mirrors.layers._patches import (
+    efficient_channel_attention as efficient_channel_attention,
+)
+from assay.verify.mirrors.layers._patches import patch_embedding as patch_embedding
+from assay.verify.mirrors.layers._patches import prepend_tokens as prepend_tokens
+from assay.verify.mirrors.layers._patches import (
+    squeeze_excitation as squeeze_excitation,
+)
 from assay.verify.mirrors.layers._pooling import adaptive_avg_pool as adaptive_avg_pool
 from assay.verify.mirrors.layers._pooling import adaptive_max_pool as adaptive_max_pool
 from assay.verify.mirrors.layers._pooling import avg_pool as avg_pool
@@ -172,6 +209,12 @@ from assay.verify.mirrors.layers._positions import (
 )
 from assay.verify.mirrors.layers._positions import yarn_frequencies as yarn_frequencies
 from assay.verify.mirrors.layers._positions import yarn_scale as yarn_scale
+from assay.verify.mirrors.layers._quantizer import nearest_code as nearest_code
+from assay.verify.mirrors.layers._quantizer import (
+    quantization_loss as quantization_loss,
+)
+from assay.verify.mirrors.layers._quantizer import update_codebook as update_codebook
+from assay.verify.mirrors.layers._quantizer import vector_quantize as vector_quantize
 from assay.verify.mirrors.layers._recurrent import bidirectional as bidirectional
 from assay.verify.mirrors.layers._recurrent import gru_cell as gru_cell
 from assay.verify.mirrors.layers._recurrent import (
