@@ -8,10 +8,10 @@ computed in float32 and rounded once.
 
 from assay.layers._adaptive_pool import adaptive_avg_pool as adaptive_avg_pool
 from assay.layers._adaptive_pool import adaptive_max_pool as adaptive_max_pool
-from assay.layers._attention import dot_product_attention as dot_product_attention
 from assay.layers._affine import affine as affine
 from assay.layers._affine import highway as highway
 from assay.layers._affine import layer_scale as layer_scale
+from assay.layers._attention import dot_product_attention as dot_product_attention
 from assay.layers._avg_pool import avg_pool as avg_pool
 from assay.layers._avg_pool import lp_pool as lp_pool
 from assay.layers._avg_pool import sum_pool as sum_pool
@@ -106,14 +106,14 @@ from assay.layers._layer_norm_cells import layer_norm_gru_cell as layer_norm_gru
 from assay.layers._layer_norm_cells import layer_norm_lstm_cell as layer_norm_lstm_cell
 from assay.layers._linear_recurrence import linear_recurrence as linear_recurrence
 from assay.layers._local_conv import local_conv as local_conv
-from assay.layers._lru import LRUParams as LRUParams
-from assay.layers._lru import lru as lru
-from assay.layers._lru import lru_cell as lru_cell
-from assay.layers._lru import lru_params as lru_params
 from assay.layers._lora import LoRAParams as LoRAParams
 from assay.layers._lora import lora_dense as lora_dense
 from assay.layers._lora import merge_lora as merge_lora
 from assay.layers._lora import unmerge_lora as unmerge_lora
+from assay.layers._lru import LRUParams as LRUParams
+from assay.layers._lru import lru as lru
+from assay.layers._lru import lru_cell as lru_cell
+from assay.layers._lru import lru_params as lru_params
 from assay.layers._lstm import LSTMCarry as LSTMCarry
 from assay.layers._lstm import LSTMParams as LSTMParams
 from assay.layers._lstm import lstm_cell as lstm_cell
