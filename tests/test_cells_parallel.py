@@ -246,3 +246,14 @@ def test_what_is_wrong_is_named():
         layers.selective_scan(jnp.ones((H, 2)), selection, jnp.ones((H, 2)), a)
     with pytest.raises(ValueError, match="radius must be 0 <= low < high <= 1"):
         layers.lru_params(2, 3, radius=(1.0, 0.5), key=jax.random.key(0))
+
+
+def test_the_benchmark_runs(monkeypatch):
+    """Both rows of one form, which agrees with its cell before it is timed."""
+    cases = pytest.importorskip(
+        "benchmarks.bench_parallel_recurrences", reason="not in a checkout"
+    )
+    one = {"min_gru": cases.cases(4)["min_gru"]}
+    monkeypatch.setattr(cases, "cases", lambda d: one)
+    forward, slopes = cases.rows(smoke=True)
+    assert forward["case"] == "min_gru 2x16x4 forward" and slopes["rounds"] == 1
