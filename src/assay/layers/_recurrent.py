@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from assay import _check
+from assay.layers import _recurrent_forms
 from assay.typing import Array, Bool, Float, Int, PyTree
 
 
@@ -36,14 +37,9 @@ def recurrent(
     """
     _check.rank_at_least("recurrent", "x", x, 2, "(*batch, time, features)")
     x = jnp.asarray(x)
-    xs = jnp.moveaxis(x, -2, 0)
-    if mask is None:
-        step, inputs = (lambda state, now: cell(params, state, now)), xs
-    else:
+    if mask is not None:
         _check_mask(mask, x)
-        step, inputs = _masked(cell, params), (xs, jnp.moveaxis(mask, -1, 0))
-    carry, ys = jax.lax.scan(step, carry, inputs, reverse=reverse)
-    return carry, jax.tree.map(lambda y: jnp.moveaxis(y, 0, x.ndim - 2), ys)
+    return _recurrent_forms.run(cell, reverse, params, carry, x, mask)
 
 
 def bidirectional(
@@ -88,28 +84,6 @@ def lengths_to_mask(
     shape = (*jnp.shape(lengths), time)
     limit = jnp.expand_dims(jnp.asarray(lengths, jnp.int32), -1)
     return jnp.broadcast_to(steps, shape) < limit
-
-
-def _masked(cell: Callable, params: PyTree) -> Callable:
-    """A scan body that steps over what the mask leaves out.
-
-    The padding is replaced before the cell as well as after: NaN in a branch that is
-    not taken would still reach the gradient as 0 · NaN.
-    """
-
-    def step(carry, inputs):
-        x, takes_part = inputs
-        new, y = cell(params, carry, _where(takes_part, x, jnp.zeros_like(x)))
-        new = jax.tree.map(lambda n, c: _where(takes_part, n, c), new, carry)
-        return new, jax.tree.map(lambda v: _where(takes_part, v, jnp.zeros_like(v)), y)
-
-    return step
-
-
-def _where(mask: Array, a: Array, b: Array) -> Array:
-    """where with the mask's missing last axes added."""
-    axes = tuple(range(mask.ndim, a.ndim))
-    return jnp.where(jnp.broadcast_to(jnp.expand_dims(mask, axes), a.shape), a, b)
 
 
 def _check_mask(mask: Array, x: Array) -> None:

@@ -1,0 +1,34 @@
+"""What a test reads off a traced program."""
+
+import jax
+import jax.numpy as jnp
+
+
+def equations(jaxpr):
+    """All equations of a program, those of its inner programs after their own."""
+    for eqn in jaxpr.eqns:
+        yield eqn
+        for inner in jax.tree.leaves(list(eqn.params.values()), is_leaf=_is_program):
+            if _is_program(inner):
+                yield from equations(getattr(inner, "jaxpr", inner))
+
+
+def maps_in(jaxpr):
+    """The linear maps of `with_backward` in a program: True where one is by hand."""
+    found = equations(jaxpr)
+    return (
+        e.params["which"].pull for e in found if e.primitive.name == "with_backward"
+    )
+
+
+def loops_in(jaxpr):
+    """How many floating leaves every scan of a program carries."""
+    for eqn in equations(jaxpr):
+        if eqn.primitive.name == "scan":
+            start = eqn.params["num_consts"]
+            body = eqn.params["jaxpr"].in_avals[start:][: eqn.params["num_carry"]]
+            yield sum(jnp.issubdtype(v.dtype, jnp.floating) for v in body)
+
+
+def _is_program(value):
+    return hasattr(value, "eqns")
