@@ -12,6 +12,17 @@ from assay.layers._affine import affine as affine
 from assay.layers._affine import highway as highway
 from assay.layers._affine import layer_scale as layer_scale
 from assay.layers._attention import dot_product_attention as dot_product_attention
+from assay.layers._attention import attention as attention
+from assay.layers._attention import sink_attention as sink_attention
+from assay.layers._attention_changes import all_masks as all_masks
+from assay.layers._attention_changes import any_mask as any_mask
+from assay.layers._attention_changes import bias_score as bias_score
+from assay.layers._attention_changes import causal_mask as causal_mask
+from assay.layers._attention_changes import document_mask as document_mask
+from assay.layers._attention_changes import dropout_weights as dropout_weights
+from assay.layers._attention_changes import prefix_mask as prefix_mask
+from assay.layers._attention_changes import soft_cap_score as soft_cap_score
+from assay.layers._attention_changes import window_mask as window_mask
 from assay.layers._avg_pool import avg_pool as avg_pool
 from assay.layers._avg_pool import lp_pool as lp_pool
 from assay.layers._avg_pool import sum_pool as sum_pool
@@ -55,6 +66,9 @@ from assay.layers._dense import dense as dense
 from assay.layers._dense import flatten as flatten
 from assay.layers._dense import residual as residual
 from assay.layers._dense_general import dense_general as dense_general
+from assay.layers._dot_product_attention import (
+    dot_product_attention as dot_product_attention,
+)
 from assay.layers._drop_block import drop_block as drop_block
 from assay.layers._dropout import drop_connect as drop_connect
 from assay.layers._dropout import drop_path as drop_path
@@ -203,6 +217,13 @@ from assay.layers._sinusoidal import learned_positions as learned_positions
 from assay.layers._sinusoidal import sinusoidal as sinusoidal
 from assay.layers._sinusoidal import sinusoidal_2d as sinusoidal_2d
 from assay.layers._sinusoidal import sinusoidal_halves as sinusoidal_halves
+from assay.layers._soft_attention import (
+    AdditiveAttentionParams as AdditiveAttentionParams,
+)
+from assay.layers._soft_attention import additive_attention as additive_attention
+from assay.layers._soft_attention import attention_pool as attention_pool
+from assay.layers._soft_attention import linear_attention as linear_attention
+from assay.layers._soft_attention import luong_attention as luong_attention
 from assay.layers._statistics import Moments as Moments
 from assay.layers._statistics import merge_moments as merge_moments
 from assay.layers._statistics import moments as moments

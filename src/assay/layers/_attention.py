@@ -1,124 +1,150 @@
-"""Scaled dot-product attention under jax.nn's signature."""
+"""Attention whose scores and masks are plain functions of where query and key stand.
 
-import math
+The queries are read by blocks and each block is computed again in the reverse pass, so
+memory is O(t) whatever the functions are; what they capture is differentiated too.
+"""
 
+from functools import partial
+from typing import NamedTuple
+
+import jax
 import jax.numpy as jnp
+from jax import lax
 
-from assay import _check
-from assay.layers import _attention_forms as forms
-from assay.layers._attention_forms import FAR, Inputs, Rules
-from assay.layers._precision import wide
-from assay.typing import Array, Bool, Float, Int, Scalar, Shaped
+from assay.layers._attention_blocks import finite_rows, reached
+from assay.layers._attention_changes import (
+    Mask,
+    Score,
+    causal_mask,  # noqa: F401 (the example)
+)
+from assay.layers._dot_product_attention import fits, heads_first
+from assay.typing import Array, Float
 
-WHO = "dot_product_attention"
+ROWS = 256  # queries a block
 
 
-def dot_product_attention(
-    query: Float[Array, "*batch t n h"],
-    key: Float[Array, "*batch s k h"],
-    value: Float[Array, "*batch s k d"],
-    bias: Shaped[Array, "..."] | None = None,
-    mask: Bool[Array, "..."] | None = None,
+def attention(
+    q: Float[Array, "*batch t n h"],
+    k: Float[Array, "*batch s k h"],
+    v: Float[Array, "*batch s k d"],
     *,
-    scale: Scalar | None = None,
-    is_causal: bool = False,
-    query_seq_lengths: Int[Array, "*batch"] | None = None,
-    key_value_seq_lengths: Int[Array, "*batch"] | None = None,
-    local_window_size: int | tuple[int, int] | None = None,
+    mask: Mask | None = None,
+    score: Score | None = None,
+    weights: Score | None = None,
 ) -> Float[Array, "*batch t n d"]:
-    """softmax(query · keyᵀ · scale + bias) · value, of every head.
+    """yₜ = Σₛ w(softmaxₛ(score(qₜ·kₛ/√h))) vₛ, over the keys where mask(b, head, t, s).
 
-    `query` may have a multiple of the heads of `key` and `value`: neighbours share.
-    `bias` and `mask` broadcast to (*batch, heads, t, s); True takes part. `is_causal`
-    lets query t read the keys s ≤ t, both counted from their first, also where there
-    are more of the one. `local_window_size` (left, right) lets it read t − left ≤ s ≤
-    t + right. The default scale is 1/√h. A query that may read nothing gives 0, with
-    gradients of 0, and what is masked is without effect even if it is NaN.
+    The functions are given arrays of places that broadcast against one another: b ()
+    the sequence (all batch axes counted as one), head (), t (rows, 1) and s (1, keys);
+    `score` the scaled products (rows, keys) and `weights` the shares as well. They are
+    called on blocks of queries. Ready made: `causal_mask`, `window_mask`,
+    `prefix_mask`, `document_mask`, `all_masks`, `any_mask`, `soft_cap_score`,
+    `bias_score`, `dropout_weights`. Otherwise as `dot_product_attention`.
 
-    >>> x = jnp.array([[[0.0]], [[0.0]], [[0.0]]])
-    >>> value = jnp.array([[[1.0]], [[3.0]], [[8.0]]])
-    >>> dot_product_attention(x, x, value, is_causal=True).ravel().tolist()
-    [1.0, 2.0, 4.0]
+    >>> q = jnp.array([[[1.0]], [[2.0]]])
+    >>> attention(q, q, q, mask=causal_mask)[:, 0, 0].round(3).tolist()
+    [1.0, 1.881...]
+    >>> near = lambda x, b, head, t, s: x - 9.0 * jnp.abs(t - s)
+    >>> attention(q, q, q, score=near)[:, 0, 0].round(3).tolist()
+    [1.0, 2.0]
 
-    Vaswani et al. 2017, arXiv:1706.03762. Never holds all scores on CPU: Rabe and
-    Staats 2021, arXiv:2112.05682; Dao 2023, arXiv:2307.08691.
+    Dong et al. 2024, FlexAttention, arXiv:2412.05496; in memory that is linear in t:
+    Rabe and Staats 2021, arXiv:2112.05682.
     """
-    scale = 1 / math.sqrt(jnp.shape(query)[-1]) if scale is None else scale
-    x = inputs(WHO, query, key, value, scale)
-    lead = jnp.shape(query)[:-3]
-    full = (*lead, *x.q.shape[1:3], x.k.shape[2])
-    x = x._replace(bias=_laid(WHO, "bias", bias, full))
-    x = x._replace(mask=_laid(WHO, "mask", mask, full))
-    if x.bias is not None:
-        x = x._replace(bias=x.bias.astype(x.q.dtype))
-    if mask is not None and x.mask.dtype != bool:
-        todo = "An additive mask is a bias."
-        _check.fail(WHO, "mask must be boolean", x.mask.dtype, todo, kind=TypeError)
-    x = x._replace(
-        t_length=_lengths("query_seq_lengths", query_seq_lengths, lead),
-        s_length=_lengths("key_value_seq_lengths", key_value_seq_lengths, lead),
-    )
-    before, after = _window(local_window_size)
-    y = forms.attend(Rules(before, min(after, 0) if is_causal else after), x)
-    return outputs(y, query)
+    fits("attention", query=q, key=k, value=v)
+    return _by_blocks(q, k, v, None, Change(mask, score, weights))
 
 
-def inputs(who: str, q: Array, k: Array, v: Array, scale: Scalar) -> Inputs:
-    """(*batch, time, heads, size) as (B, heads, time, size), in at least float32."""
-    _check.floating(who, query=q, key=k, value=v)
-    for name, a in (("query", q), ("key", k), ("value", v)):
-        _check.rank_at_least(who, name, a, 3, "(*batch, time, heads, size)")
-    (*lead, _, n, h), shape = jnp.shape(q), jnp.shape(k)
-    if shape[:-3] != tuple(lead) or shape[-1] != h or jnp.shape(v)[:-1] != shape[:-1]:
-        must = "query must be (*batch, t, n, h), key (*batch, s, k, h), value (…, d)"
-        _check.fail(who, must, f"{jnp.shape(q)}, {shape}, {jnp.shape(v)}")
-    if not shape[-2] or n % shape[-2]:
-        must = "the heads of query must be a multiple of those of key"
-        _check.fail(who, must, f"{n} and {shape[-2]}")
-    b, dtype = math.prod(lead), wide(jnp.result_type(q))
-    q, k, v = (
-        jnp.moveaxis(jnp.asarray(a, dtype).reshape(b, *jnp.shape(a)[-3:]), -2, 1)
-        for a in (q, k, v)
-    )
-    return Inputs(q * jnp.asarray(scale, dtype), k, v)
+def sink_attention(
+    q: Float[Array, "*batch t n h"],
+    k: Float[Array, "*batch s k h"],
+    v: Float[Array, "*batch s k d"],
+    sink: Float[Array, " n"],
+    *,
+    mask: Mask | None = None,
+    score: Score | None = None,
+) -> Float[Array, "*batch t n d"]:
+    """yₜ = Σₛ eˣᵗˢ vₛ / (e^sink + Σₛ eˣᵗˢ): `attention` that may attend to nothing.
+
+    Each head has one learned logit for a key whose value is 0. A sink of 0 is
+    softmax-off-by-one, one of −∞ plain `attention`.
+
+    >>> q = jnp.zeros((1, 1, 1))
+    >>> sink_attention(q, q, jnp.ones((1, 1, 1)), jnp.zeros(1)).item()
+    0.5
+
+    Xiao et al. 2023, arXiv:2309.17453; learned as in gpt-oss, arXiv:2508.10925.
+    """
+    fits("sink_attention", query=q, key=k, value=v)
+    return _by_blocks(q, k, v, sink, Change(mask, score, None))
 
 
-def outputs(y: Array, query: Array) -> Array:
-    """(B, heads, time, size) as (*batch, time, heads, size), in the query's dtype."""
-    y = jnp.moveaxis(y, 1, -2).reshape(*jnp.shape(query)[:-1], y.shape[-1])
-    return y.astype(jnp.result_type(query))
+class Change(NamedTuple):
+    """What is done to the scores and to the shares."""
+
+    mask: Mask | None
+    score: Score | None
+    weights: Score | None
 
 
-def _laid(who: str, name: str, a: Array | None, full: tuple[int, ...]) -> Array | None:
-    """A mask or bias as (B or 1, N or 1, T or 1, S or 1)."""
-    if a is None:
-        return None
-    shape = (1,) * (len(full) - jnp.ndim(a)) + jnp.shape(a)
-    fits = len(shape) == len(full) and all(
-        m in (1, n) for m, n in zip(shape, full, strict=True)
-    )
-    if not fits:
-        must = f"{name} must broadcast to (*batch, heads, t, s), {full}"
-        _check.fail(who, must, f"{name}.shape={jnp.shape(a)}")
-    lead, tail = shape[:-3], shape[-3:]
-    if any(n > 1 for n in lead):
-        a = jnp.broadcast_to(jnp.reshape(a, shape), (*full[:-3], *tail))
-        return a.reshape(math.prod(full[:-3]), *tail)
-    return jnp.reshape(a, (1, *tail))
+class _Place(NamedTuple):
+    """Where a block of queries stands."""
+
+    b: Array
+    head: Array
+    start: Array
 
 
-def _lengths(name: str, a: Array | None, lead: tuple[int, ...]) -> Array | None:
-    if a is None:
-        return None
-    _check.integer(WHO, **{name: a})
-    if jnp.shape(a) not in (lead, (math.prod(lead),)):
-        must = f"{name} must have the batch axes of query, {lead}"
-        _check.fail(WHO, must, f"{name}.shape={jnp.shape(a)}")
-    return jnp.asarray(a, jnp.int32).reshape(math.prod(lead))
+def _by_blocks(q: Array, k: Array, v: Array, sink: Array | None, change: Change):
+    """All blocks of all heads that share keys, one set of keys after another."""
+    shape, dtype = jnp.shape(q), jnp.result_type(q)
+    q, k, v = (heads_first(a) for a in (q, k, v))
+    (b, n, t, h), (_, heads, s, d) = q.shape, v.shape
+    rows = max(1, min(ROWS, t))
+    blocks, groups = -(-t // rows), n // heads
+    q = jnp.pad(q * h**-0.5, ((0, 0), (0, 0), (0, blocks * rows - t), (0, 0)))
+    q = q.reshape(b * heads, groups * blocks, rows, h)
+
+    def with_keys(args):
+        i, rows_of_q, k, v = args
+        group = jnp.arange(groups, dtype=jnp.int32)
+        head = jnp.repeat(i % heads * groups + group, blocks)
+        start = jnp.tile(rows * jnp.arange(blocks, dtype=jnp.int32), groups)
+        place = _Place(jnp.full_like(head, i // heads), head, start)
+        body = partial(_block, keys=(k, v), sink=sink, change=change)
+        return lax.map(jax.checkpoint(lambda a: body(*a)), (rows_of_q, place))
+
+    each = jnp.arange(b * heads, dtype=jnp.int32)
+    flat = (a.reshape(b * heads, s, a.shape[-1]) for a in (k, v))
+    y = lax.map(with_keys, (each, q, *flat))
+    y = y.reshape(b, n, blocks * rows, d)[:, :, :t]
+    return jnp.moveaxis(y, 1, 2).reshape(*shape[:-1], d).astype(dtype)
 
 
-def _window(size: int | tuple[int, int] | None) -> tuple[int, int]:
-    if size is None:
-        return FAR, FAR
-    left, right = (size, size) if isinstance(size, int) else size
-    return min(left, FAR), min(right, FAR)
+def _block(q: Array, place: _Place, keys: tuple, sink: Array | None, change: Change):
+    """A block of queries of one head, and all keys."""
+    (q, q_bad), (k, k_bad), v = finite_rows(q), finite_rows(keys[0]), keys[1]
+    x = q @ k.T
+    x = x + jnp.broadcast_to(q_bad[:, None], x.shape) + jnp.broadcast_to(k_bad, x.shape)
+    t = place.start + lax.broadcasted_iota(jnp.int32, (len(q), 1), 0)
+    s = lax.broadcasted_iota(jnp.int32, (1, len(k)), 1)
+    at = (place.b, place.head, t, s)
+    x = x if change.score is None else change.score(x, *at).astype(x.dtype)
+    if change.mask is not None:
+        x = jnp.where(jnp.broadcast_to(change.mask(*at), x.shape), x, -jnp.inf)
+    p = _shares(x, None if sink is None else sink[place.head])
+    p = p if change.weights is None else change.weights(p, *at).astype(p.dtype)
+    bad = ~jnp.isfinite(v)
+    return reached(p @ jnp.where(bad, jnp.zeros_like(v), v), x, bad)
+
+
+def _shares(x: Array, sink: Array | None) -> Array:
+    """Softmax along the rows; 0 where all is −∞."""
+    top = jnp.max(x, axis=-1, keepdims=True, initial=-jnp.inf)
+    if sink is not None:
+        top = jnp.maximum(top, sink.astype(x.dtype))
+    top = lax.stop_gradient(jnp.where(top == -jnp.inf, 0, top))
+    e = jnp.exp(x - jnp.broadcast_to(top, x.shape))
+    total = jnp.sum(e, axis=-1, keepdims=True)
+    total = total if sink is None else total + jnp.exp(sink.astype(x.dtype) - top)
+    return e / jnp.broadcast_to(jnp.where(total == 0, 1, total), e.shape)

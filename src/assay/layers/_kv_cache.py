@@ -8,13 +8,13 @@ import jax.core
 import jax.numpy as jnp
 
 from assay import _check
+from assay.layers._dot_product_attention import dot_product_attention
 from assay.layers._multi_head import (
     AttentionParams,
     merge_heads,
     project_qkv,
     sequence,
 )
-from assay.layers._plain_attention import dot_product_attention
 from assay.typing import Array, Bool, Float, Int
 
 

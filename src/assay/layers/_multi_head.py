@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from assay import _check
 from assay.layers._dense_general import dense_general
-from assay.layers._plain_attention import dot_product_attention
+from assay.layers._dot_product_attention import dot_product_attention
 from assay.typing import Array, Bool, Float
 
 

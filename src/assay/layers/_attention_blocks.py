@@ -1,0 +1,307 @@
+"""Attention a block of queries at a time: no T × S array is ever whole in memory.
+
+One head after another, plain two-dimensional products. XLA's batched product runs on
+CPU at a fraction of the speed of a plain one, and its T × S logits go to memory and
+back. Kept for the reverse pass are the output and one number a query, log Σ eˢ, from
+which the shares are computed again (Dao 2023, FlashAttention-2, arXiv:2307.08691).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from assay.typing import Array
+
+ROWS = 128  # queries a block, at most
+SEGMENTS = 8  # lengths of keys that are written out where queries do not reach all keys
+
+
+class Reach(NamedTuple):
+    """Which keys a query may reach by its place alone: t − back ≤ s ≤ t + ahead."""
+
+    back: int | None = None  # None: without limit
+    ahead: int | None = None
+
+    def keys(self, rows: slice, size: int) -> slice:
+        """The keys that any of these queries may reach: at least one, for no array
+        may be empty."""
+        first = 0 if self.back is None else rows.start - self.back
+        last = size if self.ahead is None else rows.stop + self.ahead
+        first = max(0, min(first, size - 1))
+        return slice(first, max(first + 1, min(last, size)))
+
+    def seen(self, t: Array, s: Array) -> list[Array]:
+        """The limits, as masks."""
+        behind = [] if self.back is None else [s >= t - self.back]
+        return behind if self.ahead is None else [*behind, s <= t + self.ahead]
+
+
+class Inputs(NamedTuple):
+    """One call's arrays, heads before time.
+
+    `seen` and `bias` broadcast to (B, N, T, S); `q` has the scale in it.
+
+    `q_lengths` and `k_lengths` are (B,): how many of a sequence's places are real.
+    """
+
+    q: Array  # (B, N, T, H), scaled
+    k: Array  # (B, K, S, H)
+    v: Array  # (B, K, S, D)
+    bias: Array | None
+    seen: Array | None
+    q_lengths: Array | None
+    k_lengths: Array | None
+
+
+class Segment(NamedTuple):
+    """Neighbouring blocks of queries that read the same keys."""
+
+    blocks: range
+    keys: slice
+
+
+def segments(t: int, s: int, reach: Reach) -> tuple[int, list[Segment]]:
+    """(queries a block, the segments): one, or several where reach has limits."""
+    blocks = -(-t // ROWS)
+    rows = -(-t // blocks)
+    each = blocks if reach == Reach() else -(-blocks // SEGMENTS)
+    runs = [range(i, min(i + each, blocks)) for i in range(0, blocks, each)]
+    spans = [slice(run.start * rows, run.stop * rows) for run in runs]
+    return rows, [
+        Segment(run, reach.keys(span, s)) for run, span in zip(runs, spans, strict=True)
+    ]
+
+
+def forward(x: Inputs, reach: Reach) -> tuple[Array, tuple[Array, Array]]:
+    """(y, (y, log Σ eˢ)): attention of all heads, one after another."""
+    (b, n, t, _), d = x.q.shape, x.v.shape[-1]
+    rows, parts = segments(t, x.k.shape[2], reach)
+    x = _filled(x, rows)
+
+    def head(i):
+        one, done = _head(x, i), []
+        for blocks, keys in parts:
+
+            def block(j, keys=keys):
+                return _attend(one, Block(j * rows, rows, keys), reach)
+
+            done.append(jax.lax.map(block, _count(blocks)))
+        y, total = (jnp.concatenate(p) for p in zip(*done, strict=True))
+        return y.reshape(-1, d)[:t], total.reshape(-1)[:t]
+
+    y, total = jax.lax.map(head, _count(range(b * n)))
+    y = y.reshape(b, n, t, d)
+    return y, (y, total.reshape(b, n, t))
+
+
+def backward(x: Inputs, reach: Reach, kept: tuple[Array, Array], ct: Array) -> Inputs:
+    """The cotangents of q, k, v and the bias, from the output and its cotangent."""
+    (b, n, t, h), bias = x.q.shape, x.bias
+    rows, parts = segments(t, x.k.shape[2], reach)
+    x = _filled(x, rows)
+    flat = [_more(a, rows, 2).reshape(b * n, -1, *a.shape[3:]) for a in (*kept, ct)]
+
+    def head(d_bias, i):
+        one, (y, total, g) = _head(x, i), (a[i] for a in flat)
+        mean, d_q = jnp.sum(y * g, axis=-1), []
+        d_k, d_v = jnp.zeros_like(one.k), jnp.zeros_like(one.v)
+        for blocks, keys in parts:
+
+            def block(carry, j, keys=keys):
+                at = Block(j * rows, rows, keys)
+                of = (at.rows(a) for a in (one.q, total, mean, g))
+                d_s, *cts = _pulled(one, at, reach, *of)
+                d_bias = _add_bias(carry[2], d_s, (i // n, i % n, at.start, keys.start))
+                return (carry[0] + cts[1], carry[1] + cts[2], d_bias), cts[0]
+
+            zeros = (jnp.zeros_like(a[keys]) for a in (d_k, d_v))
+            carry, d = jax.lax.scan(block, (*zeros, d_bias), _count(blocks))
+            d_q.append(d)
+            d_k, d_v = d_k.at[keys].add(carry[0]), d_v.at[keys].add(carry[1])
+            d_bias = carry[2]
+        return d_bias, (jnp.concatenate(d_q).reshape(-1, h)[:t], d_k, d_v)
+
+    none = None if x.bias is None else jnp.zeros_like(x.bias)
+    d_bias, (d_q, d_k, d_v) = jax.lax.scan(head, none, _count(range(b * n)))
+    d_k, d_v = (
+        d.reshape(*a.shape[:2], -1, *a.shape[2:]).sum(2)
+        for d, a in ((d_k, x.k), (d_v, x.v))
+    )
+    d_bias = None if bias is None else d_bias[:, :, : bias.shape[2]]
+    return Inputs(d_q.reshape(b, n, t, h), d_k, d_v, d_bias, None, None, None)
+
+
+def _pulled(one, at, reach, q, total, mean, g) -> tuple[Array, ...]:
+    """Cotangents of the logits, of these queries, and their share of the keys'."""
+    k, v = one.k[at.keys], one.v[at.keys]
+    p = jnp.exp(_logits(one, at, reach) - at.column(total))
+    d_s = p * (g @ v.T - at.column(mean))
+    return d_s, d_s @ k, d_s.T @ q, p.T @ g
+
+
+class Block(NamedTuple):
+    """Some queries, from a place that may be traced, and keys that are known."""
+
+    start: Array
+    size: int
+    keys: slice
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.size, self.keys.stop - self.keys.start
+
+    def rows(self, a: Array) -> Array:
+        """These queries' part of an array over time."""
+        return jax.lax.dynamic_slice_in_dim(a, self.start, self.size)
+
+    def part(self, a: Array) -> Array:
+        """These queries' and keys' part of an array that broadcasts to T × S."""
+        a = a if a.shape[0] == 1 else self.rows(a)
+        a = a if a.shape[1] == 1 else a[:, self.keys]
+        return jnp.broadcast_to(a, self.shape)
+
+    def column(self, a: Array) -> Array:
+        """One number a query, for each of these keys."""
+        return jnp.broadcast_to(a[:, None], self.shape)
+
+    def places(self) -> tuple[Array, Array]:
+        """(t, s) of every entry."""
+        t = jax.lax.broadcasted_iota(jnp.int32, self.shape, 0) + self.start
+        s = jax.lax.broadcasted_iota(jnp.int32, self.shape, 1) + self.keys.start
+        return t, s
+
+
+def _count(numbers: range) -> Array:
+    return jnp.arange(numbers.start, numbers.stop, dtype=jnp.int32)
+
+
+def _filled(x: Inputs, rows: int) -> Inputs:
+    """The inputs with queries at the end, for whole blocks, that reach nothing."""
+    b, _, t, _ = x.q.shape
+    if t % rows == 0:
+        return x
+    over = [a is None or a.shape[2] == 1 for a in (x.bias, x.seen)]
+    bias, seen = (
+        a if o else _more(a, rows, 2)
+        for a, o in zip((x.bias, x.seen), over, strict=True)
+    )
+    lengths = jnp.full(b, t, jnp.int32) if x.q_lengths is None else x.q_lengths
+    lengths = jnp.minimum(lengths, t)
+    return x._replace(q=_more(x.q, rows, 2), bias=bias, seen=seen, q_lengths=lengths)
+
+
+def _more(a: Array, rows: int, axis: int) -> Array:
+    """`a` with zeros at the end of the axis, up to a multiple of `rows`."""
+    over = -a.shape[axis] % rows
+    widths = [(0, over if i == axis else 0) for i in range(a.ndim)]
+    return jnp.pad(a, widths) if over else a
+
+
+class _Head(NamedTuple):
+    """What one head attends with; numbers that are not finite stand apart."""
+
+    q: Array  # (T, H), and 0 in a row with anything that is not finite
+    k: Array
+    v: Array
+    q_bad: Array  # (T,) NaN in such a row, else 0
+    k_bad: Array
+    v_bad: Array  # (S, D) True where v is not finite
+    bias: Array | None  # (T or 1, S or 1)
+    seen: Array | None
+    q_length: Array | None  # ()
+    k_length: Array | None
+
+
+def _head(x: Inputs, i: Array) -> _Head:
+    """Head i % N of sequence i // N."""
+    n, groups = x.q.shape[1], x.q.shape[1] // x.k.shape[1]
+    b, h = i // n, i % n
+    q, q_bad = finite_rows(x.q[b, h])
+    k, k_bad = finite_rows(x.k[b, h // groups])
+    v = x.v[b, h // groups]
+    v_bad = ~jnp.isfinite(v)
+    v = jnp.where(v_bad, jnp.zeros_like(v), v)
+    bias, seen = (_of(a, b, h) for a in (x.bias, x.seen))
+    lengths = (None if a is None else a[b] for a in (x.q_lengths, x.k_lengths))
+    return _Head(q, k, v, q_bad, k_bad, v_bad, bias, seen, *lengths)
+
+
+def finite_rows(x: Array) -> tuple[Array, Array]:
+    """(x with 0 in a row that has anything not finite, NaN for such a row, else 0).
+
+    NaN · 0 is NaN: what a mask takes out must not be multiplied at all.
+    """
+    bad = ~jnp.all(jnp.isfinite(x), axis=-1)
+    wide = jnp.broadcast_to(jnp.expand_dims(bad, -1), x.shape)
+    nan = jnp.where(bad, jnp.full(bad.shape, jnp.nan, x.dtype), 0)
+    return jnp.where(wide, jnp.zeros_like(x), x), nan
+
+
+def _of(a: Array | None, b: Array, h: Array) -> Array | None:
+    """One head's part of an array that broadcasts over batch and heads."""
+    if a is None:
+        return None
+    return a[b if a.shape[0] > 1 else 0, h if a.shape[1] > 1 else 0]
+
+
+def _attend(one: _Head, at: Block, reach: Reach) -> tuple[Array, Array]:
+    """(y, log Σ eˢ) of a block of queries; 0 and ∞ where no key takes part."""
+    s = _logits(one, at, reach)
+    top = jnp.max(s, axis=-1)
+    top = jnp.where(top == -jnp.inf, 0, top)
+    e = jnp.exp(s - at.column(top))
+    total = jnp.sum(e, axis=-1)
+    total, some = jnp.where(total == 0, 1, total), total != 0
+    y = e @ one.v[at.keys]
+    y = y * jnp.broadcast_to((1 / total)[:, None], y.shape)
+    y = reached(y, s, one.v_bad[at.keys])
+    return y, jnp.where(some, top + jnp.log(total), jnp.inf)
+
+
+def reached(y: Array, logits: Array, bad: Array) -> Array:
+    """y, and NaN where a value that is not finite takes part: rarely any work."""
+
+    def mark(y, logits, bad):
+        counts = (logits != -jnp.inf).astype(y.dtype) @ bad.astype(y.dtype)
+        return jnp.where(counts > 0, jnp.full_like(y, jnp.nan), y)
+
+    return jax.lax.cond(jnp.any(bad), mark, lambda y, *_: y, y, logits, bad)
+
+
+def _logits(one: _Head, at: Block, reach: Reach) -> Array:
+    """q kᵀ + bias, −∞ where a key takes no part."""
+    s = at.rows(one.q) @ one.k[at.keys].T
+    s = (
+        s
+        + at.column(at.rows(one.q_bad))
+        + jnp.broadcast_to(one.k_bad[at.keys], s.shape)
+    )
+    if one.bias is not None:
+        s = s + at.part(one.bias)
+    t, place = at.places()
+    masks = reach.seen(t, place)
+    if one.seen is not None:
+        masks.append(at.part(one.seen))
+    if one.q_length is not None:
+        masks.append(t < one.q_length)
+    if one.k_length is not None:
+        masks.append(place < one.k_length)
+    for seen in masks:
+        s = jnp.where(seen, s, -jnp.inf)
+    return s
+
+
+def _add_bias(d_bias: Array | None, d_s: Array, at: tuple) -> Array | None:
+    """The bias's cotangent with this block's; summed along what was broadcast."""
+    if d_bias is None:
+        return None
+    shape = d_bias.shape
+    for axis in (0, 1):
+        if shape[2 + axis] == 1:
+            d_s = jnp.sum(d_s, axis=axis, keepdims=True)
+    at = [jnp.asarray(i, jnp.int32) for i in at]
+    zero = jnp.zeros((), jnp.int32)
+    start = [i if n > 1 else zero for i, n in zip(at, shape, strict=True)]
+    old = jax.lax.dynamic_slice(d_bias, start, (1, 1, *d_s.shape))
+    return jax.lax.dynamic_update_slice(d_bias, old + d_s[None, None], start)
