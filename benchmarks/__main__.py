@@ -15,12 +15,14 @@ HERE = Path(__file__).parent
 MARKS = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 STEPS = "<!-- optimizers: begin -->", "<!-- optimizers: end -->"
 LAYERS = "<!-- layers: begin -->", "<!-- layers: end -->"
+ZOO = "<!-- zoo: begin -->", "<!-- zoo: end -->"
 ELEMENTS = "<!-- elementwise: begin -->", "<!-- elementwise: end -->"
 # The elementwise cases last: they change how the process keeps its memory.
 FILES = {
     "training": MARKS,
     "functions": MARKS,
     "layers": LAYERS,
+    "zoo": ZOO,
     "optimizers": STEPS,
     "elementwise": ELEMENTS,
 }
@@ -69,6 +71,8 @@ def _cases(name: str) -> Any:
         from benchmarks import bench_elementwise as cases
     elif name == "layers":
         from benchmarks import bench_layers as cases
+    elif name == "zoo":
+        from benchmarks import bench_zoo as cases
     else:
         from benchmarks import bench_functions as cases
     return cases
@@ -102,7 +106,7 @@ def report(found: list[dict[str, Any]], facts: dict[str, Any]) -> str:
         head = "| function | peer | ours, ms | peer, ms | ratio | quartiles |"
         parts.append("\n".join([head, "|---" * 6 + "|", *map(_function, functions)]))
     parts += _steps([row for row in found if row["file"] == "optimizers"])
-    for name in ("layers", "elementwise"):
+    for name in ("layers", "zoo", "elementwise"):
         rows = [row for row in found if row["file"] == name]
         parts += [_cases(name).table(rows)] if rows else []
     return "\n\n".join(parts)

@@ -105,3 +105,13 @@ def test_a_wrong_step_is_not_timed(monkeypatch):
     monkeypatch.setattr(cases, "OPTIMIZERS", {"adam": wrong})
     with pytest.raises(ValueError, match="adam: optax must take our step; 1.0e.00 off"):
         list(cases.race("one leaf", "adam", [(10,)], 1))
+
+
+def test_a_missing_zoo_is_told(monkeypatch, capsys):
+    """Without its packages the row says which are missing."""
+    from benchmarks import bench_zoo
+
+    monkeypatch.setattr(bench_zoo, "NEEDED", ("nobody",))
+    assert runner.main(["--smoke", "--only", "zoo"]) == 0
+    out = capsys.readouterr().out
+    assert "MiniLM-L6-v2, batch 2x8" in out and "skipped: no nobody" in out

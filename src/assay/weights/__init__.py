@@ -5,6 +5,9 @@
 Nothing in a file is executed, and nothing is downloaded.
 """
 
+from assay.weights._bert_torch import BERTParams as BERTParams
+from assay.weights._bert_torch import bert_from_torch as bert_from_torch
+from assay.weights._bert_torch import bert_to_torch as bert_to_torch
 from assay.weights._keras import read_keras as read_keras
 from assay.weights._layouts import conv_from_torch as conv_from_torch
 from assay.weights._layouts import conv_to_torch as conv_to_torch
