@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import jaxlib
 import numpy as np
 
 from assay.verify import _measure
@@ -14,10 +15,12 @@ from assay.verify.mirrors._given import Draw
 STEP = 1e-5  # of the central difference: error h² f‴/6 and ε/h meet near 1e-10
 MODERATE = 100.0  # differences say nothing about larger inputs: the step drowns in them
 # Of a program that is run once, in float64: a fifth of the compiler's time.
-QUICK = {
+QUICK: dict[str, Any] = {
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,
 }
+if jaxlib.__version__.startswith("0.10."):  # others refuse what they do not know
+    QUICK["xla_cpu_use_fusion_emitters"] = False  # the older ones take 2/5 of the time
 NUDGE = 1e-2  # off the kinks, which stated inputs love to sit on
 
 
