@@ -11,7 +11,6 @@ from assay.layers._adaptive_pool import adaptive_max_pool as adaptive_max_pool
 from assay.layers._affine import affine as affine
 from assay.layers._affine import highway as highway
 from assay.layers._affine import layer_scale as layer_scale
-from assay.layers._attention import dot_product_attention as dot_product_attention
 from assay.layers._attention import attention as attention
 from assay.layers._attention import sink_attention as sink_attention
 from assay.layers._attention_changes import all_masks as all_masks
