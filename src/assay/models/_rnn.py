@@ -1,5 +1,6 @@
 """Recurrent networks for sequences (batch, time, features)."""
 
+import jax  # noqa: F401 (the examples)
 import jax.numpy as jnp  # noqa: F401 (the examples)
 from flax import nnx
 
@@ -64,8 +65,8 @@ class LanguageModel(nnx.Module):
     The table of the embedding is that of the logits, too, where `tied`. `decoder` makes
     a step of a generator of it.
 
-    >>> model = LanguageModel(27, 16, depth=2, cell="gru", rngs=nnx.Rngs(0))
-    >>> model(jnp.zeros((2, 5), jnp.int32)).shape
+    >>> run = lambda ids: LanguageModel(27, 16, rngs=nnx.Rngs(0))(ids)  # shapes only
+    >>> jax.eval_shape(run, jnp.zeros((2, 5), jnp.int32)).shape
     (2, 5, 27)
 
     Zaremba et al. 2014, arXiv:1409.2329; tied: Press and Wolf 2016, arXiv:1608.05859.

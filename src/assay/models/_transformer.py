@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+import jax  # noqa: F401 (the examples)
 import jax.numpy as jnp
 from flax import nnx
 
@@ -113,8 +114,8 @@ class GPT(nnx.Module):
     parameters by default (GPT-2 small). `decoder` makes a step of a generator of it.
 
     >>> how = {"vocabulary": 9, "context": 8, "features": 4, "depth": 1, "heads": 2}
-    >>> model = GPT(**how, rate=0.0, rngs=nnx.Rngs(0))
-    >>> model(jnp.zeros((2, 5), jnp.int32)).shape
+    >>> run = lambda ids: GPT(**how, rngs=nnx.Rngs(0))(ids)  # shapes only
+    >>> jax.eval_shape(run, jnp.zeros((2, 5), jnp.int32)).shape
     (2, 5, 9)
 
     Radford et al. 2019, Language models are unsupervised multitask learners.
