@@ -2,11 +2,11 @@
 
 import functools
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import jaxlib
 import numpy as np
 
 from assay.verify import _measure
@@ -19,7 +19,7 @@ QUICK: dict[str, Any] = {
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,
 }
-if jaxlib.__version__.startswith("0.10."):  # others refuse what they do not know
+if version("jaxlib").startswith("0.10."):  # others refuse what they do not know
     QUICK["xla_cpu_use_fusion_emitters"] = False  # the older ones take 2/5 of the time
 NUDGE = 1e-2  # off the kinks, which stated inputs love to sit on
 
