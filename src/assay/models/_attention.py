@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from assay import activations, initializers, layers
-from assay.models._modules import Conv, weights_of
+from assay.models._modules import weights_of
 from assay.typing import Array, Initializer
 
 XAVIER = initializers.xavier_uniform()
@@ -86,15 +86,15 @@ class FeedForward(nnx.Module):
 
 
 class Patches(nnx.Module):
-    """(…, height, width, channels) → (…, patches, features): one vector a patch."""
+    """`layers.patch_embedding`: an image as a sequence of vectors, one a patch."""
 
     def __init__(self, channels: int, features: int, patch: int, *, rngs: nnx.Rngs):
-        window, how = (patch, patch), {"strides": patch, "rngs": rngs}
-        self.conv = Conv(channels, features, window, **how)
+        init, shape = initializers.lecun_normal(), (patch, patch, channels, features)
+        self.kernel = nnx.Param(init(rngs.params(), shape, jnp.float32))
+        self.bias = nnx.Param(jnp.zeros(features))
 
     def __call__(self, x: Array) -> Array:
-        y = self.conv(x)
-        return y.reshape(*y.shape[:-3], y.shape[-3] * y.shape[-2], y.shape[-1])
+        return layers.patch_embedding(x, self.kernel[...], self.bias[...])
 
 
 def gelu_exact(x: Array) -> Array:

@@ -78,14 +78,10 @@ class GroupNorm(nnx.Module):
 
 
 class LayerScale(nnx.Module):
-    """scale · x with a number a channel, small at first: a branch grows from nothing.
-
-    Touvron et al. 2021, arXiv:2103.17239.
-    """
+    """`layers.layer_scale`, small at first: a branch grows from nothing."""
 
     def __init__(self, channels: int, *, start: float = 1e-6):
         self.scale = nnx.Param(jnp.full(channels, start))
 
     def __call__(self, x: Array) -> Array:
-        scale = self.scale[...]
-        return layers.film(x, scale, jnp.zeros_like(scale))
+        return layers.layer_scale(x, self.scale[...])
