@@ -85,7 +85,8 @@ def cross_attention(x, memory, params, mask=None):
 @given(params=plain, x=(2, 4, D), size=static(8))
 @mark(batch=False, accepts=("a channel more",), why="one length for the batch")
 def kv_cache(params, x, size):
-    zeros = np.zeros((*x.shape[:-2], size, *params.k_kernel.shape[1:]))
+    heads, h = params.k_kernel.shape[1:]
+    zeros = np.zeros((*x.shape[:-2], heads, size, h))
     return KVCache(zeros, zeros, np.zeros((), np.int32))
 
 
@@ -93,7 +94,7 @@ def _partly(size: int, length: int, *batch: int) -> Draw:
     """A cache that holds a few tokens already."""
 
     def make(rng):
-        k, v = rng.standard_normal((2, *batch, size, K, H))
+        k, v = rng.standard_normal((2, *batch, K, size, H))
         return KVCache(k, v, np.array(length, np.int32))
 
     return Draw(make, differentiable=False)
@@ -108,9 +109,10 @@ def cached_attention(params, cache, x, mask=None, rotate=None):
     positions = int(cache.length) + np.arange(x.shape[-2])
     if rotate is not None:
         q, k = rotate(q, positions), rotate(k, positions)
-    keys, values = np.array(cache.k), np.array(cache.v)
+    keys, values = (np.swapaxes(np.array(a), -3, -2) for a in cache[:2])
     keys[..., positions, :, :], values[..., positions, :, :] = k, v
     size = keys.shape[-3]
     seen = np.arange(size) <= positions[:, None]
     y = _attended(q, keys, values, seen if mask is None else seen & mask)
-    return KVCache(keys, values, cache.length + len(positions)), merge_heads(y, params)
+    first, second = (np.swapaxes(a, -3, -2) for a in (keys, values))
+    return KVCache(first, second, cache.length + len(positions)), merge_heads(y, params)
