@@ -105,10 +105,11 @@ def _long(x: Inputs) -> bool:
 
 def _definition(x: Inputs, reach: Reach) -> Array:
     """All queries and keys of all heads at once."""
-    (b, n, t, _), (_, heads, s, _) = x.q.shape, x.k.shape
+    (b, n, t, h), (_, heads, s, _) = x.q.shape, x.k.shape
+    d = x.v.shape[-1]  # sizes, not -1, which an empty batch has no answer to
     q, q_bad = _attention_blocks.finite_rows(x.q)
     k, k_bad = _attention_blocks.finite_rows(x.k)
-    by_group = (b, heads, n // heads, t, -1)
+    by_group = (b, heads, n // heads, t, h)
     logits = jnp.einsum("bkgth,bksh->bkgts", q.reshape(by_group), k)
     logits = logits.reshape(b, n, t, s) + _spread(q_bad, (b, n, t, s), 3)
     k_bad = jnp.repeat(k_bad, n // heads, axis=1)
@@ -127,10 +128,10 @@ def _definition(x: Inputs, reach: Reach) -> Array:
     v = jnp.where(bad, jnp.zeros_like(x.v), x.v)
     y = jnp.einsum("bkgts,bksd->bkgtd", weights, v)
     # The groups of a head of keys as more queries: a plain batched product.
-    rows = (b, heads, n // heads * t, -1)
+    rows = (b, heads, n // heads * t, d)
     logits = logits.reshape(*rows[:3], s)
     y = _attention_blocks.reached(y.reshape(*rows), logits, bad)
-    return y.reshape(b, n, t, -1)
+    return y.reshape(b, n, t, d)
 
 
 def _masks(x: Inputs, reach: Reach, shape: tuple[int, ...]) -> list[Array]:
