@@ -184,6 +184,10 @@ from assay.layers._recurrent import lengths_to_mask as lengths_to_mask
 from assay.layers._recurrent import recurrent as recurrent
 from assay.layers._recurrent_dropout import recurrent_dropout as recurrent_dropout
 from assay.layers._recurrent_dropout import recurrent_with_keys as recurrent_with_keys
+from assay.layers._recurrent_segments import recurrent_remat as recurrent_remat
+from assay.layers._recurrent_segments import (
+    recurrent_truncated as recurrent_truncated,
+)
 from assay.layers._recurrent_stack import bidirectional_stack as bidirectional_stack
 from assay.layers._recurrent_stack import recurrent_stack as recurrent_stack
 from assay.layers._relative import alibi_bias as alibi_bias

@@ -240,6 +240,10 @@ from assay.verify.mirrors.layers._recurrent import (
 from assay.verify.mirrors.layers._recurrent import lengths_to_mask as lengths_to_mask
 from assay.verify.mirrors.layers._recurrent import lstm_cell as lstm_cell
 from assay.verify.mirrors.layers._recurrent import recurrent as recurrent
+from assay.verify.mirrors.layers._recurrent import recurrent_remat as recurrent_remat
+from assay.verify.mirrors.layers._recurrent import (
+    recurrent_truncated as recurrent_truncated,
+)
 from assay.verify.mirrors.layers._recurrent import rnn_cell as rnn_cell
 from assay.verify.mirrors.layers._recurrent import zero_carry as zero_carry
 from assay.verify.mirrors.layers._sequences import (

@@ -150,6 +150,17 @@ def bidirectional(cell, params, carry, x, mask=None):
     return (ahead, back), np.concatenate([ys, zs], axis=-1)
 
 
+@given(**runs, carry=_lstm_carry(3), steps=static(3), mask=booleans(3, T))
+def recurrent_remat(cell, params, carry, x, steps, mask=None):
+    return recurrent(cell, params, carry, x, mask)
+
+
+@given(**runs, carry=_lstm_carry(3), steps=static(2), mask=booleans(3, T))
+@mark(gradient=False)  # it ends where the true one does not
+def recurrent_truncated(cell, params, carry, x, steps, mask=None):
+    return recurrent(cell, params, carry, x, mask)
+
+
 @given(lengths=integers(2, 3, high=8), time=static(7))
 def lengths_to_mask(lengths, time):
     return np.array([[t < n for t in range(time)] for n in np.ravel(lengths)]).reshape(
