@@ -16,6 +16,7 @@ MARKS = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 STEPS = "<!-- optimizers: begin -->", "<!-- optimizers: end -->"
 LAYERS = "<!-- layers: begin -->", "<!-- layers: end -->"
 ZOO = "<!-- zoo: begin -->", "<!-- zoo: end -->"
+SEQUENCES = "<!-- sequences: begin -->", "<!-- sequences: end -->"
 ELEMENTS = "<!-- elementwise: begin -->", "<!-- elementwise: end -->"
 # The elementwise cases last: they change how the process keeps its memory.
 FILES = {
@@ -23,6 +24,7 @@ FILES = {
     "functions": MARKS,
     "layers": LAYERS,
     "zoo": ZOO,
+    "sequences": SEQUENCES,
     "optimizers": STEPS,
     "elementwise": ELEMENTS,
 }
@@ -73,6 +75,8 @@ def _cases(name: str) -> Any:
         from benchmarks import bench_layers as cases
     elif name == "zoo":
         from benchmarks import bench_zoo as cases
+    elif name == "sequences":
+        from benchmarks import bench_sequences as cases
     else:
         from benchmarks import bench_functions as cases
     return cases
@@ -106,7 +110,7 @@ def report(found: list[dict[str, Any]], facts: dict[str, Any]) -> str:
         head = "| function | peer | ours, ms | peer, ms | ratio | quartiles |"
         parts.append("\n".join([head, "|---" * 6 + "|", *map(_function, functions)]))
     parts += _steps([row for row in found if row["file"] == "optimizers"])
-    for name in ("layers", "zoo", "elementwise"):
+    for name in ("layers", "zoo", "sequences", "elementwise"):
         rows = [row for row in found if row["file"] == name]
         parts += [_cases(name).table(rows)] if rows else []
     return "\n\n".join(parts)

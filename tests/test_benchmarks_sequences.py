@@ -1,0 +1,25 @@
+"""The sequences' benchmark: every peer agrees in value and cotangents, and is met."""
+
+import sys
+from pathlib import Path
+
+import jax
+import pytest
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+bench_sequences = pytest.importorskip(
+    "benchmarks.bench_sequences", reason="not in a checkout"
+)
+sys.path.remove(str(ROOT))
+
+
+def test_every_peer_agrees_both_ways():
+    """One round of small arrays of every cell and peer."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        rows = [*bench_sequences.rows(smoke=True)]
+    assert len(rows) == 3 * 2 * 2
+    assert all(row["difference"] <= 1e-4 and row["ratio"] > 0 for row in rows)
+    assert "| LSTM B2 T5 D3 H4 + cotangents |" in bench_sequences.table(rows)
+    row = {"target": 1.2, "high": 1.3, "ratio": 1.1}
+    assert bench_sequences.met(row) and not bench_sequences.met({**row, "high": 1.1})
