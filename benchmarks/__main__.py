@@ -17,6 +17,7 @@ STEPS = "<!-- optimizers: begin -->", "<!-- optimizers: end -->"
 LAYERS = "<!-- layers: begin -->", "<!-- layers: end -->"
 ZOO = "<!-- zoo: begin -->", "<!-- zoo: end -->"
 SEQUENCES = "<!-- sequences: begin -->", "<!-- sequences: end -->"
+DECODING = "<!-- generation: begin -->", "<!-- generation: end -->"
 ELEMENTS = "<!-- elementwise: begin -->", "<!-- elementwise: end -->"
 # The elementwise cases last: they change how the process keeps its memory.
 FILES = {
@@ -26,6 +27,7 @@ FILES = {
     "zoo": ZOO,
     "sequences": SEQUENCES,
     "optimizers": STEPS,
+    "generation": DECODING,
     "elementwise": ELEMENTS,
 }
 
@@ -71,6 +73,8 @@ def _cases(name: str) -> Any:
         from benchmarks import bench_optimizers as cases
     elif name == "elementwise":
         from benchmarks import bench_elementwise as cases
+    elif name == "generation":
+        from benchmarks import bench_generation as cases
     elif name == "layers":
         from benchmarks import bench_layers as cases
     elif name == "zoo":
@@ -110,7 +114,7 @@ def report(found: list[dict[str, Any]], facts: dict[str, Any]) -> str:
         head = "| function | peer | ours, ms | peer, ms | ratio | quartiles |"
         parts.append("\n".join([head, "|---" * 6 + "|", *map(_function, functions)]))
     parts += _steps([row for row in found if row["file"] == "optimizers"])
-    for name in ("layers", "zoo", "sequences", "elementwise"):
+    for name in ("layers", "zoo", "sequences", "generation", "elementwise"):
         rows = [row for row in found if row["file"] == name]
         parts += [_cases(name).table(rows)] if rows else []
     return "\n\n".join(parts)

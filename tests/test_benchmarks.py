@@ -115,3 +115,9 @@ def test_a_missing_zoo_is_told(monkeypatch, capsys):
     assert runner.main(["--smoke", "--only", "zoo"]) == 0
     out = capsys.readouterr().out
     assert "MiniLM-L6-v2, batch 2x8" in out and "skipped: no nobody" in out
+
+
+def test_generation_smoke_run(capsys):
+    """The cache and the whole prefix write the same tokens and are timed."""
+    assert runner.main(["--smoke", "--only", "generation"]) == 0
+    assert "the whole prefix" in capsys.readouterr().out

@@ -14,9 +14,9 @@ FILES = sorted(EXAMPLES.glob("*.py"))
 SYSTEMS = """neuron mcculloch_pitts perceptron lms xor backpropagation activations
 losses gradient_descent optimizers vanishing_gradients regularization convolution
 lenet recurrent pass_fail linen verify_your_optimizer fast_derivatives
-sequence_to_sequence semantic_search vision_transformer"""
+sequence_to_sequence semantic_search vision_transformer byte_gpt"""
 LONG = {"regularization", "lenet", "recurrent", "pass_fail", "sequence_to_sequence"}
-LONG |= {"vision_transformer"}
+LONG |= {"vision_transformer", "byte_gpt"}
 
 
 def system(path):

@@ -1,4 +1,4 @@
-"""The command line: `assay train`, `evaluate`, `predict`, `verify`, `bench`, `info`.
+"""The command line: `assay train`, `evaluate`, `predict`, `generate`, `verify`, ...
 
 Each command lives in its own file and is imported when it is run, so that `--help`
 answers at once. What a user can do wrong ends in one line and exit status 2.
@@ -43,6 +43,17 @@ def _positive(kind: type):
     return read
 
 
+def _share(most: float):
+    def read(text: str) -> float:
+        with contextlib.suppress(ValueError):
+            if 0 <= float(text) <= most and float(text) < float("inf"):
+                return float(text)
+        must = f"must be a number from 0 to {most:g}; got {text!r}"
+        raise argparse.ArgumentTypeError(must)
+
+    return read
+
+
 def _whole(text: str) -> int:
     if not text.isdigit():
         must = f"must be a whole number, zero or more; got {text!r}"
@@ -63,11 +74,11 @@ def _parser() -> _Parser:
 
 def _add_train(commands) -> None:
     add = _command(commands, "train", "train a network", _TRAIN).add_argument
-    add("--model", default=None, help="lenet5, mlp, ... (default: fits the data)")
-    add("--data", default="digits", help="a name, an IDX folder or a CSV file")
-    add("--optimizer", default="adam", help="adam, optax:adam or package.module:name")
+    add("--model", default=None, help="lenet5, mlp, gpt ... (default: fits the data)")
+    add("--data", default=None, help="a name, an IDX folder, a CSV or text file")
+    add("--optimizer", default=None, help="adam, optax:adam or package.module:name")
     add("--against", default=None, help="reference optimizer, or none")
-    add("--learning-rate", type=_positive(float), default=2e-3, help="(2e-3)")
+    add("--learning-rate", type=_positive(float), help="(2e-3; of a text 1e-2)")
     add("--schedule", default="cosine", help="cosine (default) or constant")
     add("--epochs", type=_positive(int), default=None, help="passes over the data")
     add("--batch-size", type=_positive(int), default=None, help="examples a step")
@@ -88,6 +99,21 @@ def _add_runs(commands) -> None:
     p = _command(commands, "evaluate", "test a finished run again")
     p.add_argument("run", metavar="RUN", help="a folder that `assay train` wrote")
     p.add_argument("--json", action="store_true", help="for machines")
+    p = _command(commands, "generate", "write on, byte by byte, as the text was")
+    p.add_argument("run", metavar="RUN", help="a folder that `assay train` wrote")
+    add = p.add_argument
+    add("--prompt", default="\n\n", help="what the text begins with")
+    add("--length", type=_positive(int), default=500, help="bytes to write (500)")
+    add(
+        "--temperature", type=_share(float("inf")), default=0.8, help="(0.8; 0: greedy)"
+    )
+    add("--top-k", type=_positive(int), help="of the K likeliest bytes only")
+    add("--top-p", type=_share(1), default=1.0, help="of probability P together")
+    add("--min-p", type=_share(1), default=0.0, help="of P of the likeliest's or more")
+    add("--seed", type=_whole, default=0, help="of the draws (0)")
+    add(
+        "--json", action="store_true", help="the text and the speed as JSON, at the end"
+    )
     help = "classes and probabilities for the inputs in a file"
     p = _command(commands, "predict", help)
     p.add_argument("run", metavar="RUN", help="a folder that `assay train` wrote")
@@ -130,7 +156,7 @@ def _command(commands, name: str, help: str, description: str = "") -> _Parser:
     return commands.add_parser(name, help=help, description=about, allow_abbrev=False)
 
 
-_COMMANDS = ("train", "evaluate", "predict", "verify", "bench", "info")
+_COMMANDS = ("train", "evaluate", "predict", "generate", "verify", "bench", "info")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -38,6 +38,7 @@ class Plan(NamedTuple):
 def make(args: argparse.Namespace) -> Plan:
     """Read the options; a UserError says what is wrong."""
     choose("--schedule", args.schedule, SCHEDULES)
+    args = _with_defaults(args)
     source = _sources.load(args.data, args.seed)
     model = args.model or _inputs.default_for(source.train[0].shape[1:])
     choose("--model", model, models.known())
@@ -50,9 +51,16 @@ def make(args: argparse.Namespace) -> Plan:
     settings = _settings(args, model, source)
     steps = settings["epochs"] * (rows // settings["batch_size"])
     rate = _rate(args.schedule, args.learning_rate, steps)
-    tx, rule = _transform(args.optimizer, settings["against"], rate, params)
-    apply, out = _moving(apply, settings["shift"]), _folder(args.out)
+    tx, rule = transform(args.optimizer, settings["against"], rate, params)
+    apply, out = _moving(apply, settings["shift"]), folder(args.out)
     return Plan(settings, source, apply, params, state, tx, rule, steps, out)
+
+
+def _with_defaults(args: argparse.Namespace) -> argparse.Namespace:
+    """What texts have otherwise (`_text`)."""
+    known = {"data": "digits", "optimizer": "adam", "learning_rate": 2e-3}
+    given = {n: v for n, v in vars(args).items() if n not in known or v is not None}
+    return argparse.Namespace(**{**known, **given})
 
 
 def _settings(args: argparse.Namespace, model: str, source: _sources.Source) -> dict:
@@ -144,7 +152,7 @@ def _reference(args: argparse.Namespace) -> str | None:
     return "optax:adam" if ":" in args.optimizer else f"optax:{args.optimizer}"
 
 
-def _transform(name: str, against: str | None, rate: Any, params: PyTree):
+def transform(name: str, against: str | None, rate: Any, params: PyTree):
     """(the transform to train with, the rule in float64 if there is a reference)."""
     with blame("--optimizer"):
         mine = verify.named_transform(name, rate)
@@ -177,7 +185,7 @@ def _absolute(spec: str) -> str:
     return str(Path(spec).expanduser().absolute())
 
 
-def _folder(out: str | None) -> Path:
+def folder(out: str | None) -> Path:
     """The folder of the run, made now: an error here must not cost an hour."""
     with blame("--out"):
         if out is not None:

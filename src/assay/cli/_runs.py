@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from assay import activations, losses, metrics, models, training
-from assay.cli import _inputs, _sources
+from assay import activations, data, losses, metrics, models, training
+from assay.cli import _inputs, _sources, _text
 from assay.cli._words import UserError, blame, cells, dump
 from assay.typing import PyTree
 
@@ -58,25 +58,30 @@ def read(folder: str) -> Run:
         settings = json.loads((path / SETTINGS).read_text(encoding="utf-8"))
         if not isinstance(settings, dict) or not settings.keys() >= {"model", "shape"}:
             raise UserError(f"{path / SETTINGS}: not the settings of a run.")
-        known = settings["model"], settings["shape"], settings["classes"]
-        net = models.build(*known, seed=settings["seed"])
-        apply, params, state = models.functional(net)
+        apply, params, state = _build(settings)
     with blame(str(path / PARAMS)):
         like = {"params": params, "state": state}
         trees = training.load_params(path / PARAMS, like)
     return Run(apply, trees["params"], trees["state"], settings)
 
 
+def _build(settings: dict[str, Any]) -> tuple[Callable, PyTree, PyTree]:
+    if _text.learns(settings):
+        return _text.build(settings)
+    known = settings["model"], settings["shape"], settings["classes"]
+    return models.functional(models.build(*known, seed=settings["seed"]))
+
+
 def evaluate(args: argparse.Namespace) -> int:
     """Loss and accuracy on the test rows of the data that the run was trained on."""
     run = read(args.run)
-    source = _sources.load(run.settings["data"], run.settings["seed"])
-    x, y = source.test
-    x = _inputs.fit_inputs(run.settings["model"], x)
-    _same_shape(x, run, run.settings["data"])
+    x, y = _test_rows(run)
     scores = training.evaluate(run.model, LOSS, (x, y), metrics=METRICS)
+    more = {}
+    if _text.learns(run.settings):
+        more = _text.judge(run.model, run.settings["data"])
     if args.json:
-        print(dump({"run": args.run, "rows": len(x), **scores}))
+        print(dump({"run": args.run, "rows": len(x), **scores, **more}))
         return 0
     then = run.settings.get("result", {})
     name, spec = run.settings["model"], run.settings["data"]
@@ -86,7 +91,20 @@ def evaluate(args: argparse.Namespace) -> int:
         before = then.get(f"test_{name}")
         was = f"{before:.4f}" if isinstance(before, float) else "-"
         print(cells((name, f"{value:.4f}", was), (10, 10, 14)))
+    if more:
+        _text.tell(more, print)
     return 0
+
+
+def _test_rows(run: Run) -> data.Pair:
+    """The rows that the run was not trained on, as its model takes them."""
+    spec, seed = run.settings["data"], run.settings["seed"]
+    if _text.learns(run.settings):
+        return _text.load(spec, seed).test
+    x, y = _sources.load(spec, seed).test
+    x = _inputs.fit_inputs(run.settings["model"], x)
+    _same_shape(x, run, spec)
+    return x, y
 
 
 def _same_shape(x: np.ndarray, run: Run, what: str) -> None:
@@ -99,6 +117,8 @@ def _same_shape(x: np.ndarray, run: Run, what: str) -> None:
 def predict(args: argparse.Namespace) -> int:
     """The class of each row of FILE and how sure the network is."""
     run = read(args.run)
+    if _text.learns(run.settings):
+        raise UserError(f"{args.run}: a run on a text; `assay generate` writes on.")
     x = _sources.read_inputs(args.file, tuple(run.settings["features"]))
     x = _as_trained(x, run, args.file)
     logits = training.predict(run.model, x)

@@ -125,7 +125,7 @@ def read_inputs(path: str, features: tuple[str, ...]) -> np.ndarray:
         elif place.suffix == ".npz":
             x = _one_array(place)
         elif "ubyte" in place.name or ".idx" in place.name:
-            x = data._read_idx(place, "images")
+            x = data.read_idx(place, "images")
         else:
             x = _table(place, features)
         kind = x.dtype.kind

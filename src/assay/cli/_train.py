@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from assay import __version__, plots, training
-from assay.cli import _plan, _runs, _shadow
+from assay.cli import _plan, _runs, _shadow, _text
 from assay.cli._plan import Plan
 from assay.cli._words import blame, cells, dump
 
@@ -20,7 +20,7 @@ SIGNED = 130  # the shell's status after Ctrl-C
 def train(args: argparse.Namespace) -> int:
     """Plan, fit, judge, write, tell. 1 if it diverged or the optimizers differ."""
     began = time.perf_counter()
-    plan = _plan.make(args)
+    plan = _text.make(args) if _text.asked(args) else _plan.make(args)
     say = (lambda *words: None) if args.json else _speaker()
     _introduce(plan, say)
     witness = _shadow.Witness(plan)
@@ -29,6 +29,9 @@ def train(args: argparse.Namespace) -> int:
         say(f"nothing learned: {fitted.stop.value}")
         return SIGNED
     result = _judge(plan, fitted) | _shadow.judge(witness)
+    if _text.learns(plan.settings):
+        model = plan.apply, fitted.params, fitted.state
+        result |= _text.judge(model, plan.settings["data"])
     result["seconds"] = time.perf_counter() - began
     with blame("--out"):
         files = _write(plan, fitted, result)
@@ -151,5 +154,7 @@ def _conclude(plan, fitted, result, files, say) -> None:
     accuracy, rate = result["test_accuracy"], result["samples_per_second"]
     say(f"test accuracy      {accuracy:.4f}   (loss {result['test_loss']:.4f})")
     say(f"samples a second   {rate:,.0f}   (after the first epoch, which compiles)")
+    if _text.learns(plan.settings):
+        _text.tell(result, say)
     _shadow.tell(plan, result, say)
     say(f"\nwritten to {plan.out}/: {' '.join(files)}")

@@ -9,6 +9,11 @@ from assay.models._attention import Patches as Patches
 from assay.models._attention import gelu_exact as gelu_exact
 from assay.models._bert import BERT as BERT
 from assay.models._bert import bert_base as bert_base
+from assay.models._byte_gpt import ByteGPTParams as ByteGPTParams
+from assay.models._byte_gpt import byte_gpt as byte_gpt
+from assay.models._byte_gpt import byte_gpt_cache as byte_gpt_cache
+from assay.models._byte_gpt import byte_gpt_params as byte_gpt_params
+from assay.models._byte_gpt import byte_gpt_step as byte_gpt_step
 from assay.models._catalogue import build as build
 from assay.models._catalogue import known as known
 from assay.models._catalogue import takes as takes

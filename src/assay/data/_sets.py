@@ -1,9 +1,4 @@
-"""Arrays in: the lectures' tables, scikit-learn's digits, IDX folders, CSV tables.
-
-Everything is NumPy on the host, float32 inputs and int32 labels, ready for
-``training.fit(model, loss, tx, dataset.train, validation=dataset.test, ...)``.
-Nothing is downloaded.
-"""
+"""The lectures' tables, scikit-learn's digits, IDX folders, CSV tables."""
 
 import csv as _csv
 import gzip
@@ -183,7 +178,7 @@ def idx(folder: str | os.PathLike) -> Dataset:
     Traceback (most recent call last):
     FileNotFoundError: idx: train-images-idx3-ubyte or .gz must be in ...
     """
-    arrays = [_read_idx(_find_idx(Path(folder), name), name) for name in IDX_FILES]
+    arrays = [read_idx(_find_idx(Path(folder), name), name) for name in IDX_FILES]
     for images, labels, part in ((*arrays[:2], "train"), (*arrays[2:], "t10k")):
         if len(images) != len(labels):
             got = f"{len(images)} images and {len(labels)} labels in {folder}"
@@ -203,8 +198,8 @@ def _find_idx(folder: Path, name: str) -> Path:
     _check.fail("idx", must, got, kind=FileNotFoundError)
 
 
-def _read_idx(path: Path, name: str) -> np.ndarray:
-    """One file: a magic number, the lengths of the axes, then bytes."""
+def read_idx(path: Path, name: str) -> np.ndarray:
+    """One file of that kind: a magic number, the lengths of the axes, then bytes."""
     raw = _bytes(path)
     axes = 3 if name.endswith("images") else 1
     magic = int.from_bytes(raw[:4], "big")
