@@ -128,8 +128,14 @@ def backward(x: Inputs, reach: Reach, kept: tuple[Array, Array], ct: Array) -> I
         d.reshape(*a.shape[:2], -1, *a.shape[2:]).sum(2)
         for d, a in ((d_k, x.k), (d_v, x.v))
     )
-    d_bias = None if bias is None else d_bias[:, :, : bias.shape[2]]
-    return Inputs(d_q.reshape(b, n, t, h), d_k, d_v, d_bias, None, None, None)
+    if bias is not None and d_bias is not None:
+        d_bias = d_bias[:, :, : bias.shape[2]]
+    return cotangents(d_q.reshape(b, n, t, h), d_k, d_v, d_bias)
+
+
+def cotangents(q: Array, k: Array, v: Array, bias: Array | None) -> Inputs:
+    """Of what has any: masks and lengths have none."""
+    return Inputs(q, k, v, bias, None, None, None)
 
 
 def _pulled(one, at, reach, q, total, mean, g) -> tuple[Array, ...]:
@@ -181,11 +187,11 @@ def _filled(x: Inputs, rows: int) -> Inputs:
     b, _, t, _ = x.q.shape
     if t % rows == 0:
         return x
-    over = [a is None or a.shape[2] == 1 for a in (x.bias, x.seen)]
-    bias, seen = (
-        a if o else _more(a, rows, 2)
-        for a, o in zip((x.bias, x.seen), over, strict=True)
-    )
+
+    def more(a: Array | None) -> Array | None:
+        return a if a is None or a.shape[2] == 1 else _more(a, rows, 2)
+
+    bias, seen = more(x.bias), more(x.seen)
     lengths = jnp.full(b, t, jnp.int32) if x.q_lengths is None else x.q_lengths
     lengths = jnp.minimum(lengths, t)
     return x._replace(q=_more(x.q, rows, 2), bias=bias, seen=seen, q_lengths=lengths)
@@ -300,8 +306,7 @@ def _add_bias(d_bias: Array | None, d_s: Array, at: tuple) -> Array | None:
     for axis in (0, 1):
         if shape[2 + axis] == 1:
             d_s = jnp.sum(d_s, axis=axis, keepdims=True)
-    at = [jnp.asarray(i, jnp.int32) for i in at]
-    zero = jnp.zeros((), jnp.int32)
-    start = [i if n > 1 else zero for i, n in zip(at, shape, strict=True)]
+    places = [i if n > 1 else 0 for i, n in zip(at, shape, strict=True)]
+    start = [jnp.asarray(i, jnp.int32) for i in places]
     old = jax.lax.dynamic_slice(d_bias, start, (1, 1, *d_s.shape))
     return jax.lax.dynamic_update_slice(d_bias, old + d_s[None, None], start)

@@ -92,9 +92,12 @@ def _attention(reach: Reach):
 
     def pulled(x: Inputs, kept, ct):
         del kept
-        moving, still = x[:4], x[4:]
-        of_moving = lambda *moving: _definition(Inputs(*moving, *still), reach)  # noqa: E731
-        return Inputs(*jax.vjp(of_moving, *moving)[1](ct), None, None, None)
+
+        def of_moving(q, k, v, bias):
+            return _definition(x._replace(q=q, k=k, v=v, bias=bias), reach)
+
+        cts = jax.vjp(of_moving, x.q, x.k, x.v, x.bias)[1](ct)
+        return _attention_blocks.cotangents(*cts)
 
     return with_backward(lambda x: _definition(x, reach), forward, backward)
 
