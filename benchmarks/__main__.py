@@ -16,6 +16,7 @@ MARKS = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 STEPS = "<!-- optimizers: begin -->", "<!-- optimizers: end -->"
 LAYERS = "<!-- layers: begin -->", "<!-- layers: end -->"
 ZOO = "<!-- zoo: begin -->", "<!-- zoo: end -->"
+ATTENTION = "<!-- attention: begin -->", "<!-- attention: end -->"
 SEQUENCES = "<!-- sequences: begin -->", "<!-- sequences: end -->"
 DECODING = "<!-- generation: begin -->", "<!-- generation: end -->"
 ELEMENTS = "<!-- elementwise: begin -->", "<!-- elementwise: end -->"
@@ -26,6 +27,7 @@ FILES = {
     "layers": LAYERS,
     "zoo": ZOO,
     "sequences": SEQUENCES,
+    "attention": ATTENTION,
     "optimizers": STEPS,
     "generation": DECODING,
     "elementwise": ELEMENTS,
@@ -79,6 +81,8 @@ def _cases(name: str) -> Any:
         from benchmarks import bench_layers as cases
     elif name == "zoo":
         from benchmarks import bench_zoo as cases
+    elif name == "attention":
+        from benchmarks import bench_attention as cases
     elif name == "sequences":
         from benchmarks import bench_sequences as cases
     else:
@@ -114,7 +118,14 @@ def report(found: list[dict[str, Any]], facts: dict[str, Any]) -> str:
         head = "| function | peer | ours, ms | peer, ms | ratio | quartiles |"
         parts.append("\n".join([head, "|---" * 6 + "|", *map(_function, functions)]))
     parts += _steps([row for row in found if row["file"] == "optimizers"])
-    for name in ("layers", "zoo", "sequences", "generation", "elementwise"):
+    for name in (
+        "layers",
+        "zoo",
+        "sequences",
+        "attention",
+        "generation",
+        "elementwise",
+    ):
         rows = [row for row in found if row["file"] == name]
         parts += [_cases(name).table(rows)] if rows else []
     return "\n\n".join(parts)

@@ -50,10 +50,12 @@ def _made(torch: Any, form: str, shapes: list, options: list) -> Any:
     def drawn(shape: list[int]) -> Any:
         return torch.randn(shape, generator=generator)
 
-    rows = form in ("layer_norm", "dropout")  # the channels are last in torch as well
+    # The channels are last in torch as well, and heads are cut as they come.
+    rows = form in ("layer_norm", "dropout", "attention")
     x = drawn(shapes[0] if rows else _first(shapes[0]))
-    x = x.to(memory_format=torch.channels_last) if x.ndim == 4 else x
-    order = _turned if form == "conv_transpose" else _kernel
+    last = x.ndim == 4 and not rows
+    x = x.to(memory_format=torch.channels_last) if last else x
+    order = {"conv_transpose": _turned, "attention": list}.get(form, _kernel)
     tensors = [x, *(drawn(order(s)) for s in shapes[1:])]
     f = FORMS[form](torch.nn.functional, tensors, options)
     return lambda: f(*tensors), tensors
@@ -90,6 +92,10 @@ def _dropout(F: Any, tensors: list, options: list) -> Any:
     return lambda x: F.dropout(x, 0.1)
 
 
+def _attention(F: Any, tensors: list, options: list) -> Any:
+    return lambda *qkv: F.scaled_dot_product_attention(*qkv, is_causal=options[0])
+
+
 def _pool(name: str) -> Any:
     return lambda F, tensors, options: lambda x: getattr(F, name)(x, *options)
 
@@ -100,6 +106,7 @@ FORMS = {
     "batch_norm": _batch_norm,
     "layer_norm": _layer_norm,
     "dropout": _dropout,
+    "attention": _attention,
     "max_pool": _pool("max_pool2d"),
     "avg_pool": _pool("avg_pool2d"),
 }

@@ -65,6 +65,7 @@ from assay.layers._dense import dense as dense
 from assay.layers._dense import flatten as flatten
 from assay.layers._dense import residual as residual
 from assay.layers._dense_general import dense_general as dense_general
+from assay.layers._dot_product_attention import attention_weights as attention_weights
 from assay.layers._dot_product_attention import (
     dot_product_attention as dot_product_attention,
 )
@@ -215,6 +216,8 @@ from assay.layers._selective_scan import Selection as Selection
 from assay.layers._selective_scan import selective_scan as selective_scan
 from assay.layers._sequences import last_step as last_step
 from assay.layers._sequences import reverse_sequences as reverse_sequences
+from assay.layers._shaw_attention import ShawParams as ShawParams
+from assay.layers._shaw_attention import shaw_attention as shaw_attention
 from assay.layers._sinusoidal import factorized_positions as factorized_positions
 from assay.layers._sinusoidal import learned_positions as learned_positions
 from assay.layers._sinusoidal import sinusoidal as sinusoidal

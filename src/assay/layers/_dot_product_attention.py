@@ -55,22 +55,60 @@ def dot_product_attention(
     """
     arrays = {"query": query, "key": key, "value": value}
     fits("dot_product_attention", **arrays)
-    q, k, v = (heads_first(a) for a in arrays.values())
-    scale = q.shape[-1] ** -0.5 if scale is None else scale
+    x = _inputs("dot_product_attention", query, key, value, (bias, mask, scale))
     batch = jnp.shape(query)[:-3]
-    full = (*batch, q.shape[1], q.shape[2], k.shape[2])
-    x = Inputs(
-        q * jnp.asarray(scale, q.dtype),
-        k,
-        v,
-        None if bias is None else _over("bias", bias, full).astype(q.dtype),
-        None if mask is None else _over("mask", _truth(mask), full),
-        _lengths("query_seq_lengths", query_seq_lengths, batch),
-        _lengths("key_value_seq_lengths", key_value_seq_lengths, batch),
+    x = x._replace(
+        q_lengths=_lengths("query_seq_lengths", query_seq_lengths, batch),
+        k_lengths=_lengths("key_value_seq_lengths", key_value_seq_lengths, batch),
     )
     y = _attention(_reach(is_causal, local_window_size))(x)
     y = jnp.moveaxis(y, 1, 2).astype(jnp.result_type(query))
     return y.reshape(*batch, *y.shape[1:])
+
+
+def attention_weights(
+    query: Float[Array, "*batch t n h"],
+    key: Float[Array, "*batch s k h"],
+    bias: Float[Array, "..."] | None = None,
+    mask: Bool[Array, "..."] | None = None,
+    *,
+    scale: Scalar | None = None,
+    is_causal: bool = False,
+) -> Float[Array, "*batch n t s"]:
+    """softmaxₛ(scale qₜ·kₛ + biasₜₛ): what `dot_product_attention` weighs values by.
+
+    To look at: every one is held, n · t · s numbers a sequence. 0 where no key takes
+    part.
+
+    >>> q = jnp.array([[[1.0]], [[2.0]]])
+    >>> attention_weights(q, q, is_causal=True)[0]
+    Array([[1.        , 0.        ],
+           [0.11920292, 0.880797  ]], dtype=float32)
+
+    Vaswani et al. 2017, arXiv:1706.03762, figures 3 to 5.
+    """
+    fits("attention_weights", query=query, key=key, value=key)
+    x = _inputs("attention_weights", query, key, key, (bias, mask, scale))
+    weights = _shares(_logits(x, _reach(is_causal, None)))
+    weights = weights.reshape(*jnp.shape(query)[:-3], *weights.shape[1:])
+    return weights.astype(jnp.result_type(query))
+
+
+def _inputs(who: str, query: Array, key: Array, value: Array, how: tuple) -> Inputs:
+    """Heads first, wide, the scale in q; `how` is (bias, mask, scale)."""
+    q, k, v = (heads_first(a) for a in (query, key, value))
+    bias, mask, scale = how
+    scale = q.shape[-1] ** -0.5 if scale is None else scale
+    full = (*jnp.shape(query)[:-3], q.shape[1], q.shape[2], k.shape[2])
+    return Inputs(
+        q * jnp.asarray(scale, q.dtype),
+        k,
+        v,
+        None if bias is None else _over(who, "bias", bias, full).astype(q.dtype),
+        None if mask is None else _over(who, "mask", _truth(who, mask), full),
+        None,
+        None,
+    )
 
 
 @cache
@@ -108,33 +146,39 @@ def _long(x: Inputs) -> bool:
 
 def _definition(x: Inputs, reach: Reach) -> Array:
     """All queries and keys of all heads at once."""
+    (b, n, t, _), (_, heads, s, d) = x.q.shape, x.v.shape
+    logits = _logits(x, reach)
+    # The groups of a head of keys as more queries: a plain batched product.
+    rows = (b, heads, n // heads * t)  # sizes, not -1: a batch may be empty
+    bad = ~jnp.isfinite(x.v)
+    y = _shares(logits).reshape(*rows, s) @ jnp.where(bad, jnp.zeros_like(x.v), x.v)
+    y = _attention_blocks.reached(y, logits.reshape(*rows, s), bad)
+    return y.reshape(b, n, t, d)
+
+
+def _logits(x: Inputs, reach: Reach) -> Array:
+    """q kᵀ + bias of all heads, −∞ where a key takes no part."""
     (b, n, t, h), (_, heads, s, _) = x.q.shape, x.k.shape
-    d = x.v.shape[-1]  # sizes, not -1, which an empty batch has no answer to
     q, q_bad = _attention_blocks.finite_rows(x.q)
     k, k_bad = _attention_blocks.finite_rows(x.k)
-    by_group = (b, heads, n // heads, t, h)
-    logits = jnp.einsum("bkgth,bksh->bkgts", q.reshape(by_group), k)
-    logits = logits.reshape(b, n, t, s) + _spread(q_bad, (b, n, t, s), 3)
-    k_bad = jnp.repeat(k_bad, n // heads, axis=1)
-    logits = logits + _spread(k_bad, logits.shape, 2)
+    q = q.reshape(b, heads, n // heads * t, h)
+    logits = (q @ jnp.swapaxes(k, -1, -2)).reshape(b, n, t, s)
+    logits = logits + _spread(q_bad, logits.shape, 3)
+    logits = logits + _spread(jnp.repeat(k_bad, n // heads, axis=1), logits.shape, 2)
     if x.bias is not None:
         logits = logits + jnp.broadcast_to(x.bias, logits.shape)
     for seen in _masks(x, reach, logits.shape):
         logits = jnp.where(seen, logits, -jnp.inf)
+    return logits
+
+
+def _shares(logits: Array) -> Array:
+    """Softmax along the rows; 0 where all is −∞."""
     top = lax.stop_gradient(jnp.max(logits, axis=-1, keepdims=True, initial=-jnp.inf))
     top = jnp.where(top == -jnp.inf, 0, top)
     e = jnp.exp(logits - jnp.broadcast_to(top, logits.shape))
     total = jnp.sum(e, axis=-1, keepdims=True)
-    total = jnp.where(total == 0, 1, total)
-    weights = (e / jnp.broadcast_to(total, e.shape)).reshape(*by_group[:4], s)
-    bad = ~jnp.isfinite(x.v)
-    v = jnp.where(bad, jnp.zeros_like(x.v), x.v)
-    y = jnp.einsum("bkgts,bksd->bkgtd", weights, v)
-    # The groups of a head of keys as more queries: a plain batched product.
-    rows = (b, heads, n // heads * t, d)
-    logits = logits.reshape(*rows[:3], s)
-    y = _attention_blocks.reached(y.reshape(*rows), logits, bad)
-    return y.reshape(b, n, t, d)
+    return e / jnp.broadcast_to(jnp.where(total == 0, 1, total), e.shape)
 
 
 def _masks(x: Inputs, reach: Reach, shape: tuple[int, ...]) -> list[Array]:
@@ -172,25 +216,25 @@ def heads_first(a: Array) -> Array:
     return jnp.moveaxis(a, 2, 1)
 
 
-def _over(name: str, a: Array, shape: tuple[int, ...]) -> Array:
+def _over(who: str, name: str, a: Array, shape: tuple[int, ...]) -> Array:
     """An array that broadcasts to (*batch, n, t, s), as (1 or B, 1 or n, ...)."""
     a = jnp.asarray(a)
     a = a.reshape(*(1,) * (len(shape) - a.ndim), *a.shape)
     fits = all(m in (1, n) for m, n in zip(a.shape, shape, strict=False))
     if a.ndim != len(shape) or not fits:
         must = f"{name} must broadcast to (*batch, heads, t, s) = {shape}"
-        _check.fail("dot_product_attention", must, f"{name}.shape={a.shape}")
+        _check.fail(who, must, f"{name}.shape={a.shape}")
     batch = shape[:-3]
     if prod(a.shape[:-3]) > 1:
         a = jnp.broadcast_to(a, (*batch, *a.shape[-3:]))
     return a.reshape(prod(a.shape[:-3]), *a.shape[-3:])
 
 
-def _truth(mask: Array) -> Array:
+def _truth(who: str, mask: Array) -> Array:
     if jnp.result_type(mask) != jnp.bool_:
         must, todo = "mask must be boolean", "Numbers to add to the logits are a bias."
         got = jnp.result_type(mask)
-        _check.fail("dot_product_attention", must, got, todo, kind=TypeError)
+        _check.fail(who, must, got, todo, kind=TypeError)
     return mask
 
 

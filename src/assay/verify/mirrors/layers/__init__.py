@@ -7,6 +7,9 @@ from assay.verify.mirrors.layers._attention import all_masks as all_masks
 from assay.verify.mirrors.layers._attention import any_mask as any_mask
 from assay.verify.mirrors.layers._attention import attention as attention
 from assay.verify.mirrors.layers._attention import attention_pool as attention_pool
+from assay.verify.mirrors.layers._attention import (
+    attention_weights as attention_weights,
+)
 from assay.verify.mirrors.layers._attention import bias_score as bias_score
 from assay.verify.mirrors.layers._attention import causal_mask as causal_mask
 from assay.verify.mirrors.layers._attention import document_mask as document_mask
@@ -17,6 +20,7 @@ from assay.verify.mirrors.layers._attention import dropout_weights as dropout_we
 from assay.verify.mirrors.layers._attention import linear_attention as linear_attention
 from assay.verify.mirrors.layers._attention import luong_attention as luong_attention
 from assay.verify.mirrors.layers._attention import prefix_mask as prefix_mask
+from assay.verify.mirrors.layers._attention import shaw_attention as shaw_attention
 from assay.verify.mirrors.layers._attention import sink_attention as sink_attention
 from assay.verify.mirrors.layers._attention import soft_cap_score as soft_cap_score
 from assay.verify.mirrors.layers._attention import window_mask as window_mask

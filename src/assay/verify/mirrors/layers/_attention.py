@@ -65,6 +65,44 @@ def dot_product_attention(
     return y
 
 
+@given(query=(2, T, N, H), key=(2, S, K, H))
+@given(query=(T, N, H), key=(S, K, H), bias=(N, T, 1), is_causal=static(True))
+def attention_weights(query, key, bias=None, mask=None, scale=None, is_causal=False):
+    """Attention to values of which one at a time is 1."""
+    one = np.broadcast_to(
+        np.eye(key.shape[-3])[:, None], (*key.shape[:-1], key.shape[-3])
+    )
+    y = dot_product_attention(query, key, one, bias, mask, scale, is_causal)
+    return np.moveaxis(y, -3, -2)
+
+
+shaw = tree(
+    lambda rng: layers.ShawParams(
+        rng.standard_normal((5, H)), rng.standard_normal((5, D))
+    )
+)
+
+
+@given(**HEADS, params=shaw)
+@given(**HEADS, params=shaw, mask=booleans(2, 1, T, S), is_causal=static(True))
+def shaw_attention(q, k, v, params, mask=None, is_causal=False):
+    """Keys and values moved by the vectors of their distances, one query at a time."""
+    y = np.zeros((*q.shape[:-1], v.shape[-1]))
+    for *b, t, n in np.ndindex(*q.shape[:-1]):
+        group, b = n * k.shape[-2] // q.shape[-2], tuple(b)
+        rows = [min(max(s - t, -2), 2) + 2 for s in range(k.shape[-3])]
+        keys, values = k[(*b, slice(None), group)], v[(*b, slice(None), group)]
+        x = (keys + params.k_table[rows]) @ q[(*b, t, n)] / np.sqrt(q.shape[-1])
+        seen = np.arange(len(x)) <= t if is_causal else np.ones(len(x), bool)
+        if mask is not None:
+            seen &= np.broadcast_to(mask, (*q.shape[:-3], n + 1, *mask.shape[-2:]))[
+                (*b, n, t)
+            ]
+        x = np.where(seen, x, -np.inf)
+        y[(*b, t, n)] = softmax_read(x, values + params.v_table[rows])
+    return y
+
+
 def _attended(q, k, v, mask, score, weights=None, sink=None):
     """One query after another; the functions are asked for one place at a time."""
     *batch, _, n_size, _ = q.shape
