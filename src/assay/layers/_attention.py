@@ -76,7 +76,7 @@ def sink_attention(
     Xiao et al. 2023, arXiv:2309.17453; learned as in gpt-oss, arXiv:2508.10925.
     """
     fits("sink_attention", query=q, key=k, value=v)
-    return _by_blocks(q, k, v, sink, Change(mask, score, None))
+    return _by_blocks(q, k, v, jnp.asarray(sink), Change(mask, score, None))
 
 
 class Change(NamedTuple):

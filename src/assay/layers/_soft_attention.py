@@ -94,6 +94,11 @@ def attention_pool(
 
     Yang et al. 2016, doi:10.18653/v1/N16-1174, without the hidden layer.
     """
+    _check.rank_at_least("attention_pool", "x", x, 2, "(*batch, time, features)")
+    if jnp.shape(kernel) != jnp.shape(x)[-1:]:
+        must = "kernel must have one number a feature of x"
+        got = f"kernel.shape={jnp.shape(kernel)}, x.shape={jnp.shape(x)}"
+        _check.fail("attention_pool", must, got)
     q = jnp.broadcast_to(kernel, (*jnp.shape(x)[:-2], 1, jnp.shape(x)[-1]))
     seen = None if mask is None else jnp.expand_dims(mask, -2)
     return luong_attention(q.astype(x.dtype), x, x, mask=seen)[..., 0, :]
@@ -184,7 +189,8 @@ def _read(who: str, logits: Array, v: Array, mask: Array | None) -> Array:
     # A query and keys of size 0 have products of 0: the logits are the bias.
     parts = (zero, jnp.zeros_like(v[..., :1]), v)
     q, k, v = (jnp.expand_dims(a, -2) for a in parts)
-    return dot_product_attention(q, k, v, jnp.expand_dims(logits, -3))[..., 0, :]
+    y = dot_product_attention(q, k, v, jnp.expand_dims(logits, -3))[..., 0, :]
+    return y.astype(v.dtype)
 
 
 def _checked(who: str, mask: Array, q: Array, k: Array) -> Array:
