@@ -21,6 +21,12 @@ def maps_in(jaxpr):
     )
 
 
+def rules_in(jaxpr):
+    """The rules by hand that a program goes through."""
+    found = (e for e in equations(jaxpr) if e.primitive.name == "with_backward")
+    return {e.params["which"].rule for e in found}
+
+
 def loops_in(jaxpr):
     """How many floating leaves every scan of a program carries."""
     for eqn in equations(jaxpr):
