@@ -7,6 +7,7 @@ import pytest
 
 from assay.verify import _function, _laws, _laws_batch, _measure, _rooms
 from assay.verify._discover import discover, mirrored_rooms
+from tests.programs import equations
 
 # Eager calls are many small programs to compile: metrics and optimizers are asked in
 # one program instead, with NumPy arrays known while traced.
@@ -20,6 +21,7 @@ EXEMPT = {  # law -> rooms it does not speak about
     "keeps_dtype": {"metrics", "optim"},
     "has_second_derivatives": {"metrics", "sampling"},  # -inf has no slope
 }
+LARGE = 150  # equations: from there on op by op is hundreds of programs
 IN_ONE_PROGRAM = EXEMPT | {
     "op_by_op_on_numpy_is_compiled": set(mirrored_rooms()),
     "takes_numpy": set(),
@@ -47,14 +49,20 @@ SAMPLES = samples()
 IDS = [f"{room}.{name}" for room, name, *_ in SAMPLES]
 
 
+def large(subject):
+    """Whether its program is so long that every operation by itself takes too long."""
+    program = subject.compiled.trace(subject.prepared()[1]).jaxpr
+    return sum(1 for _ in equations(program.jaxpr)) > LARGE
+
+
 @pytest.mark.parametrize(("room", "name", "inputs", "facts"), SAMPLES, ids=IDS)
 def test_laws(room, name, inputs, facts, request):
     """The function keeps every law that speaks about its room."""
     shapes_executed = request.config.getoption("--jaxtyping-packages", None)
     laws = _laws.TRACED if shapes_executed else (*_laws.LAWS, *_laws_batch.LAWS)
-    compiled = request.config.getoption("--compiled-laws", False)
-    exempt = IN_ONE_PROGRAM if compiled else EXEMPT
     subject, broken = _laws.Subject(discover(room)[name], inputs, facts), []
+    compiled = request.config.getoption("--compiled-laws", False) or large(subject)
+    exempt = IN_ONE_PROGRAM if compiled else EXEMPT
     for law in laws:
         if room not in exempt.get(law.__name__, ()):
             try:
