@@ -31,9 +31,17 @@ def loops_in(jaxpr):
     """How many floating leaves every scan of a program carries."""
     for eqn in equations(jaxpr):
         if eqn.primitive.name == "scan":
-            start = eqn.params["num_consts"]
-            body = eqn.params["jaxpr"].in_avals[start:][: eqn.params["num_carry"]]
+            consts, carry = _counts(eqn.params)
+            body = eqn.params["jaxpr"].in_avals[consts:][:carry]
             yield sum(jnp.issubdtype(v.dtype, jnp.floating) for v in body)
+
+
+def _counts(params):
+    """(constants, leaves carried) of a scan; jax 0.12 says it by trees."""
+    if "num_carry" in params:
+        return params["num_consts"], params["num_carry"]
+    consts, carry, _ = (len(part.vals) for part in params["ft_in"].unpack())
+    return consts, carry
 
 
 def _is_program(value):
