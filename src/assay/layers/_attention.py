@@ -44,7 +44,7 @@ def attention(
     >>> q = jnp.array([[[1.0]], [[2.0]]])
     >>> attention(q, q, q, mask=causal_mask)[:, 0, 0].round(3).tolist()
     [1.0, 1.881...]
-    >>> near = lambda x, b, head, t, s: x - 9.0 * jnp.abs(t - s)
+    >>> near = lambda x, b, head, t, s: jnp.where(t == s, x, -9.0)
     >>> attention(q, q, q, score=near)[:, 0, 0].round(3).tolist()
     [1.0, 2.0]
 

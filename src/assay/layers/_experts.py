@@ -113,7 +113,7 @@ def mixture_with_capacity(
     >>> params = ExpertParams(router, w[:, None])
     >>> x = jnp.array([[1.0], [2.0]])
     >>> mixture_with_capacity(x, params, route(x, router, k=1), capacity=1,
-    ...     expert=lambda x, w: w * x).tolist()
+    ...     expert=lambda x, w: x @ w[None]).tolist()
     [[5.0], [0.0]]
 
     Lepikhin et al. 2020 (GShard), arXiv:2006.16668.
