@@ -17,7 +17,9 @@ Mask = Callable[..., Array]  # (b, head, t, s) -> does the key take part?
 Score = Callable[..., Array]  # (x, b, head, t, s) -> x
 
 
-def causal_mask(b: Array, head: Array, t: Array, s: Array) -> Bool[Array, "..."]:
+def causal_mask(
+    b: Array | int, head: Array | int, t: Array, s: Array
+) -> Bool[Array, "..."]:
     """s ≤ t: no query sees what comes after it.
 
     >>> t, s = jnp.arange(2)[:, None], jnp.arange(2)[None]

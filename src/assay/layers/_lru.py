@@ -24,12 +24,12 @@ class LRUParams(NamedTuple):
 
 def lru(
     params: LRUParams,
-    carry: Float[Array, "*batch 2n"],
+    carry: Float[Array, "*batch h"],
     x: Float[Array, "*batch time i"],
     *,
     mask: Bool[Array, "*batch time"] | None = None,
     reverse: bool = False,
-) -> tuple[Float[Array, "*batch 2n"], Float[Array, "*batch time i"]]:
+) -> tuple[Float[Array, "*batch h"], Float[Array, "*batch time i"]]:
     """hₜ = λ hₜ₋₁ + e^γ B xₜ, yₜ = Re(C hₜ) + D xₜ, λ = exp(−e^ν + i e^θ).
 
     The carry holds the real parts of h, then the imaginary ones. What
@@ -54,8 +54,8 @@ def lru(
 
 
 def lru_cell(
-    params: LRUParams, carry: Float[Array, "*batch 2n"], x: Float[Array, "*batch i"]
-) -> tuple[Float[Array, "*batch 2n"], Float[Array, "*batch i"]]:
+    params: LRUParams, carry: Float[Array, "*batch h"], x: Float[Array, "*batch i"]
+) -> tuple[Float[Array, "*batch h"], Float[Array, "*batch i"]]:
     """h′ = λ h + e^γ B x, y = Re(C h′) + D x, λ = exp(−e^ν + i e^θ): a step of `lru`.
 
     >>> params = LRUParams(jnp.zeros(1), jnp.zeros(1), jnp.zeros(1), jnp.ones((1, 2)),

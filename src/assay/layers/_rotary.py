@@ -49,7 +49,7 @@ def rotary_angles(
 
 def rotary_axes(
     positions: Num[Array, "... axes"], frequencies: Frequencies
-) -> Float[Array, "... axes*pairs"]:
+) -> Float[Array, "... angles"]:
     """`rotary_angles` of every axis side by side: (row, column) of a patch, say.
 
     >>> from assay.layers import rotary_frequencies

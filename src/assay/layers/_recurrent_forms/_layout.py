@@ -131,6 +131,6 @@ ROWS = Layout(
 )
 
 
-def at(series: Array, t: Array) -> Array:
+def at(series: Array, t: Array | int) -> Array:
     """series[t]; any t is in bounds."""
     return jax.lax.dynamic_index_in_dim(series, t, keepdims=False)
