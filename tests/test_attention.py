@@ -92,7 +92,7 @@ def test_torch(t, causal, x64):
         np.testing.assert_allclose(ours, his.grad, atol=1e-10)
 
 
-@pytest.mark.parametrize("t", [6, 130])
+@pytest.mark.parametrize("t", [6, 258])
 def test_nothing_masked_leaks(t):
     """NaN and inf that take no part change nothing: value, gradient, tangent."""
     q, k, v = (jnp.asarray(a, jnp.float32) for a in arrays(t, t, seed=2))
@@ -118,7 +118,7 @@ def test_nothing_masked_leaks(t):
     assert not np.any(dirty[0][1, t - 3 :])  # queries past the end give 0
 
 
-@pytest.mark.parametrize("t", [6, 130])
+@pytest.mark.parametrize("t", [6, 258])
 def test_what_is_not_finite_and_takes_part_is_nan(t):
     """NaN in a value is seen by the queries that reach it, and by no other."""
     q, k, v = (jnp.asarray(a, jnp.float32) for a in arrays(t, t, seed=3))
@@ -128,7 +128,24 @@ def test_what_is_not_finite_and_takes_part_is_nan(t):
         assert np.isnan(y[0, 4:, :2]).all()
 
 
-@pytest.mark.parametrize("t", [5, 129])
+@pytest.mark.parametrize("t", [6, 258, None])
+def test_what_is_not_finite_stays_in_the_pairs_that_take_part(t):
+    """A query of NaN makes the gradients of the keys it reaches NaN, and no others."""
+
+    def attend(*a):
+        if t is None:
+            return layers.attention(*a, mask=lambda b, h, t, s: s <= t)
+        return layers.dot_product_attention(*a, is_causal=True)
+
+    q, k, v = (jnp.asarray(a, jnp.float32) for a in arrays(t or 6, t or 6, seed=3))
+    _, (d_q, d_k, d_v) = value_and_gradients(attend, q.at[0, 4].set(jnp.nan), k, v)
+    assert np.isnan(d_q[0, 4]).all() and np.isfinite(np.delete(d_q[0], 4, 0)).all()
+    for d in (d_k, d_v):
+        assert np.isnan(d[0, :5]).all() and np.isfinite(d[0, 5:]).all()
+        assert np.isfinite(d[1]).all()
+
+
+@pytest.mark.parametrize("t", [5, 257])
 def test_rows_without_a_key_give_0(t):
     """0, with gradients and tangents of 0, where nothing takes part."""
     q, k, v = (jnp.asarray(a, jnp.float32) for a in arrays(t, t, seed=4))
@@ -263,7 +280,7 @@ def test_linear_attention_in_chunks_is_its_recurrence(x64):
 
 def test_half_precision_is_computed_wide():
     """bfloat16 in and out; the result is the rounded float32 one."""
-    args = [a.astype(jnp.bfloat16) for a in map(jnp.float32, arrays(130, 130, seed=9))]
+    args = [a.astype(jnp.bfloat16) for a in map(jnp.float32, arrays(258, 258, seed=9))]
     y = layers.dot_product_attention(*args)
     assert y.dtype == jnp.bfloat16
     truth = layers.dot_product_attention(*(a.astype(jnp.float32) for a in args))

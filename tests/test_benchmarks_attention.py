@@ -20,6 +20,6 @@ def test_every_peer_agrees_both_ways():
         rows = [*bench_attention.rows(smoke=True)]
     assert len(rows) == 2 * 2 * 3 + 2
     assert all(row["ratio"] > 0 for row in rows)
-    assert "| B2 T130 N2 H4 causal + cotangents |" in bench_attention.table(rows)
+    assert "| B2 T258 N2 H4 causal + cotangents |" in bench_attention.table(rows)
     row = {"target": 1.2, "high": 1.3}
     assert bench_attention.met(row) and not bench_attention.met({**row, "high": 1.1})

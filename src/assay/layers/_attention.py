@@ -147,4 +147,5 @@ def _shares(x: Array, sink: Array | None) -> Array:
     e = jnp.exp(x - jnp.broadcast_to(top, x.shape))
     total = jnp.sum(e, axis=-1, keepdims=True)
     total = total if sink is None else total + jnp.exp(sink.astype(x.dtype) - top)
-    return e / jnp.broadcast_to(jnp.where(total == 0, 1, total), e.shape)
+    e = e / jnp.broadcast_to(jnp.where(total == 0, 1, total), e.shape)
+    return jnp.where(x == -jnp.inf, 0, e)  # in a row of NaN too

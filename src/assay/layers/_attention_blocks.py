@@ -6,6 +6,8 @@ back. Kept for the reverse pass are the output and one number a query, log Σ e�
 which the shares are computed again (Dao 2023, FlashAttention-2, arXiv:2307.08691).
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -13,7 +15,7 @@ import jax.numpy as jnp
 
 from assay.typing import Array
 
-ROWS = 128  # queries a block, at most
+ROWS = 256  # queries a block, at most
 SEGMENTS = 8  # lengths of keys that are written out where queries do not reach all keys
 
 
@@ -75,52 +77,89 @@ def segments(t: int, s: int, reach: Reach) -> tuple[int, list[Segment]]:
 
 def forward(x: Inputs, reach: Reach) -> tuple[Array, tuple[Array, Array]]:
     """(y, (y, log Σ eˢ)): attention of all heads, one after another."""
-    (b, n, t, _), d = x.q.shape, x.v.shape[-1]
+    t = x.q.shape[2]
     rows, parts = segments(t, x.k.shape[2], reach)
     x = _filled(x, rows)
+    finite = _finite(x)
+    found = _each_block(finite, rows, parts, partial(_attend, reach=reach))
+    # Rarely any work: what is not finite is looked for once, not in every block.
+    spoilt = jnp.any(jnp.array([jnp.any(~jnp.isfinite(a)) for a in (x.q, x.k, x.v)]))
+    spoil = partial(_spoil, x, finite, rows, reach)
+    found = jax.lax.cond(spoilt, spoil, lambda *found: found, *found)
+    y, total = (a[:, :, :t] for a in found)
+    return y, (y, total)
+
+
+def _each_block(
+    x: Inputs, rows: int, parts: list[Segment], of: Callable
+) -> list[Array]:
+    """`of(head, block)`, (rows, ...) each, of all blocks of all heads: (B, N, T, …)."""
+    b, n, t, _ = x.q.shape
 
     def head(i):
         one, done = _head(x, i), []
-        for blocks, keys in parts:
+        for part in parts:
 
-            def block(j, keys=keys):
-                return _attend(one, Block(j * rows, rows, keys), reach)
+            def block(j, part=part):
+                return of(one, Block(j * rows, rows, part.keys))
 
-            done.append(jax.lax.map(block, _count(blocks)))
-        y, total = (jnp.concatenate(p) for p in zip(*done, strict=True))
-        return y.reshape(-1, d)[:t], total.reshape(-1)[:t]
+            done.append(jax.lax.map(block, _count(part.blocks)))
+        found = [jnp.concatenate(blocks) for blocks in zip(*done, strict=True)]
+        return [a.reshape(t, *a.shape[2:]) for a in found]
 
-    y, total = jax.lax.map(head, _count(range(b * n)))
-    y = y.reshape(b, n, t, d)
-    return y, (y, total.reshape(b, n, t))
+    found = jax.lax.map(head, _count(range(b * n)))
+    return [a.reshape(b, n, *a.shape[1:]) for a in found]
+
+
+def _spoil(
+    x: Inputs, finite: Inputs, rows: int, reach: Reach, y: Array, total: Array
+) -> tuple[Array, Array]:
+    """NaN for every query that something not finite takes part in."""
+    t, s = x.q.shape[2], x.k.shape[2]
+    bad_q, bad_k = (jnp.any(~jnp.isfinite(a), axis=-1) for a in (x.q, x.k))
+    bad = jnp.concatenate([bad_k[..., None], ~jnp.isfinite(x.v)], axis=-1)
+
+    def meet(one: _Head, at: Block) -> tuple[Array]:
+        takes_part = _logits(one, at, reach) != -jnp.inf
+        return (takes_part.astype(y.dtype) @ one.v > 0,)
+
+    everything = Segment(range(t // rows), slice(0, s))
+    of = finite._replace(v=bad.astype(y.dtype))
+    (met,) = _each_block(of, rows, [everything], meet)
+    logits = met[..., 0] | (bad_q & (total != jnp.inf))
+    values = met[..., 1:] | jnp.broadcast_to(logits[..., None], y.shape)
+    return jnp.where(values, jnp.nan, y), jnp.where(logits, jnp.nan, total)
 
 
 def backward(x: Inputs, reach: Reach, kept: tuple[Array, Array], ct: Array) -> Inputs:
     """The cotangents of q, k, v and the bias, from the output and its cotangent."""
     (b, n, t, h), bias = x.q.shape, x.bias
     rows, parts = segments(t, x.k.shape[2], reach)
-    x = _filled(x, rows)
+    x = _finite(_filled(x, rows))
     flat = [_more(a, rows, 2).reshape(b * n, -1, *a.shape[3:]) for a in (*kept, ct)]
 
     def head(d_bias, i):
         one, (y, total, g) = _head(x, i), (a[i] for a in flat)
         mean, d_q = jnp.sum(y * g, axis=-1), []
-        d_k, d_v = jnp.zeros_like(one.k), jnp.zeros_like(one.v)
-        for blocks, keys in parts:
+        # Transposed: XLA multiplies gᵀ p more than twice as fast as pᵀ g.
+        d_k, d_v = jnp.zeros_like(one.k.T), jnp.zeros_like(one.v.T)
+        for part in parts:
 
-            def block(carry, j, keys=keys):
-                at = Block(j * rows, rows, keys)
+            def block(carry, j, part=part):
+                at = Block(j * rows, rows, part.keys)
                 of = (at.rows(a) for a in (one.q, total, mean, g))
                 d_s, *cts = _pulled(one, at, reach, *of)
-                d_bias = _add_bias(carry[2], d_s, (i // n, i % n, at.start, keys.start))
+                place = (i // n, i % n, at.start, at.keys.start)
+                d_bias = _add_bias(carry[2], d_s, place)
                 return (carry[0] + cts[1], carry[1] + cts[2], d_bias), cts[0]
 
-            zeros = (jnp.zeros_like(a[keys]) for a in (d_k, d_v))
-            carry, d = jax.lax.scan(block, (*zeros, d_bias), _count(blocks))
+            zeros = (jnp.zeros_like(a[:, part.keys]) for a in (d_k, d_v))
+            carry, d = jax.lax.scan(block, (*zeros, d_bias), _count(part.blocks))
             d_q.append(d)
-            d_k, d_v = d_k.at[keys].add(carry[0]), d_v.at[keys].add(carry[1])
+            d_k = d_k.at[:, part.keys].add(carry[0])
+            d_v = d_v.at[:, part.keys].add(carry[1])
             d_bias = carry[2]
-        return d_bias, (jnp.concatenate(d_q).reshape(-1, h)[:t], d_k, d_v)
+        return d_bias, (jnp.concatenate(d_q).reshape(-1, h)[:t], d_k.T, d_v.T)
 
     none = None if x.bias is None else jnp.zeros_like(x.bias)
     d_bias, (d_q, d_k, d_v) = jax.lax.scan(head, none, _count(range(b * n)))
@@ -139,11 +178,13 @@ def cotangents(q: Array, k: Array, v: Array, bias: Array | None) -> Inputs:
 
 
 def _pulled(one, at, reach, q, total, mean, g) -> tuple[Array, ...]:
-    """Cotangents of the logits, of these queries, and their share of the keys'."""
+    """Cotangents of the logits, of these queries, and the keys' share, turned."""
     k, v = one.k[at.keys], one.v[at.keys]
-    p = jnp.exp(_logits(one, at, reach) - at.column(total))
-    d_s = p * (g @ v.T - at.column(mean))
-    return d_s, d_s @ k, d_s.T @ q, p.T @ g
+    s = _logits(one, at, reach)
+    # What takes no part stays 0 beside a total or a mean that is NaN.
+    p = jnp.where(s == -jnp.inf, 0, jnp.exp(s - at.column(total)))
+    d_s = jnp.where(s == -jnp.inf, 0, p * (g @ v.T - at.column(mean)))
+    return d_s, d_s @ k, q.T @ d_s, g.T @ p
 
 
 class Block(NamedTuple):
@@ -205,14 +246,11 @@ def _more(a: Array, rows: int, axis: int) -> Array:
 
 
 class _Head(NamedTuple):
-    """What one head attends with; numbers that are not finite stand apart."""
+    """What one head attends with."""
 
-    q: Array  # (T, H), and 0 in a row with anything that is not finite
-    k: Array
-    v: Array
-    q_bad: Array  # (T,) NaN in such a row, else 0
-    k_bad: Array
-    v_bad: Array  # (S, D) True where v is not finite
+    q: Array  # (T, H)
+    k: Array  # (S, H)
+    v: Array  # (S, D)
     bias: Array | None  # (T or 1, S or 1)
     seen: Array | None
     q_length: Array | None  # ()
@@ -223,14 +261,17 @@ def _head(x: Inputs, i: Array) -> _Head:
     """Head i % N of sequence i // N."""
     n, groups = x.q.shape[1], x.q.shape[1] // x.k.shape[1]
     b, h = i // n, i % n
-    q, q_bad = finite_rows(x.q[b, h])
-    k, k_bad = finite_rows(x.k[b, h // groups])
-    v = x.v[b, h // groups]
-    v_bad = ~jnp.isfinite(v)
-    v = jnp.where(v_bad, jnp.zeros_like(v), v)
+    k, v = (a[b, h // groups] for a in (x.k, x.v))
     bias, seen = (_of(a, b, h) for a in (x.bias, x.seen))
     lengths = (None if a is None else a[b] for a in (x.q_lengths, x.k_lengths))
-    return _Head(q, k, v, q_bad, k_bad, v_bad, bias, seen, *lengths)
+    return _Head(x.q[b, h], k, v, bias, seen, *lengths)
+
+
+def _finite(x: Inputs) -> Inputs:
+    """0 for what is not finite: NaN · 0 is NaN, so what a mask takes out must not even
+    be multiplied."""
+    v = jnp.where(jnp.isfinite(x.v), x.v, 0)
+    return x._replace(q=finite_rows(x.q)[0], k=finite_rows(x.k)[0], v=v)
 
 
 def finite_rows(x: Array) -> tuple[Array, Array]:
@@ -240,7 +281,8 @@ def finite_rows(x: Array) -> tuple[Array, Array]:
     """
     bad = ~jnp.all(jnp.isfinite(x), axis=-1)
     wide = jnp.broadcast_to(jnp.expand_dims(bad, -1), x.shape)
-    nan = jnp.where(bad, jnp.full(bad.shape, jnp.nan, x.dtype), 0)
+    # Of x, and not a constant: so NaN comes back as the gradient of what took part.
+    nan = jnp.sum(jnp.where(wide, 0 * x, 0), axis=-1)
     return jnp.where(wide, jnp.zeros_like(x), x), nan
 
 
@@ -251,7 +293,7 @@ def _of(a: Array | None, b: Array, h: Array) -> Array | None:
     return a[b if a.shape[0] > 1 else 0, h if a.shape[1] > 1 else 0]
 
 
-def _attend(one: _Head, at: Block, reach: Reach) -> tuple[Array, Array]:
+def _attend(one: _Head, at: Block, *, reach: Reach) -> tuple[Array, Array]:
     """(y, log Σ eˢ) of a block of queries; 0 and ∞ where no key takes part."""
     s = _logits(one, at, reach)
     top = jnp.max(s, axis=-1)
@@ -261,7 +303,6 @@ def _attend(one: _Head, at: Block, reach: Reach) -> tuple[Array, Array]:
     total, some = jnp.where(total == 0, 1, total), total != 0
     y = e @ one.v[at.keys]
     y = y * jnp.broadcast_to((1 / total)[:, None], y.shape)
-    y = reached(y, s, one.v_bad[at.keys])
     return y, jnp.where(some, top + jnp.log(total), jnp.inf)
 
 
@@ -278,11 +319,6 @@ def reached(y: Array, logits: Array, bad: Array) -> Array:
 def _logits(one: _Head, at: Block, reach: Reach) -> Array:
     """q kᵀ + bias, −∞ where a key takes no part."""
     s = at.rows(one.q) @ one.k[at.keys].T
-    s = (
-        s
-        + at.column(at.rows(one.q_bad))
-        + jnp.broadcast_to(one.k_bad[at.keys], s.shape)
-    )
     if one.bias is not None:
         s = s + at.part(one.bias)
     t, place = at.places()

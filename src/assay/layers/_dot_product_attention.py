@@ -178,7 +178,8 @@ def _shares(logits: Array) -> Array:
     top = jnp.where(top == -jnp.inf, 0, top)
     e = jnp.exp(logits - jnp.broadcast_to(top, logits.shape))
     total = jnp.sum(e, axis=-1, keepdims=True)
-    return e / jnp.broadcast_to(jnp.where(total == 0, 1, total), e.shape)
+    e = e / jnp.broadcast_to(jnp.where(total == 0, 1, total), e.shape)
+    return jnp.where(logits == -jnp.inf, 0, e)  # in a row of NaN too
 
 
 def _masks(x: Inputs, reach: Reach, shape: tuple[int, ...]) -> list[Array]:
