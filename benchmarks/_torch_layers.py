@@ -50,6 +50,11 @@ def _made(torch: Any, form: str, shapes: list, options: list) -> Any:
     def drawn(shape: list[int]) -> Any:
         return torch.randn(shape, generator=generator)
 
+    if form in RECURRENT:
+        layer = getattr(torch.nn, form)(shapes[0][-1], *options, batch_first=True)
+        layer.requires_grad_(False)  # as tensors have it that are drawn
+        x = drawn(shapes[0])
+        return lambda: layer(x)[0], [x, *layer.parameters()]
     # The channels are last in torch as well, and heads are cut as they come.
     rows = form in ("layer_norm", "dropout", "attention")
     x = drawn(shapes[0] if rows else _first(shapes[0]))
@@ -110,6 +115,9 @@ FORMS = {
     "max_pool": _pool("max_pool2d"),
     "avg_pool": _pool("avg_pool2d"),
 }
+
+
+RECURRENT = "LSTM", "GRU", "RNN"  # with weights of their own
 
 
 def _first(shape: list[int]) -> list[int]:

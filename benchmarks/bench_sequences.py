@@ -1,18 +1,22 @@
-"""Recurrent layers over whole sequences, beside Flax's, as they come and unrolled by 4.
-
-A row is met if the upper quartile of its ratios reaches the target in one of three
-runs. The weights are ours, cut into the peers' gates.
-"""
+"""Recurrent layers over whole sequences, beside Flax's as they come and unrolled by 4,
+Equinox's, Haiku's, Keras's and torch's; then parallel scans beside one step by one."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import linen
 
-from assay import bench, layers
+from assay import layers
+from benchmarks import (
+    _rivals,
+    _sequence_peers,
+    _torch_layers,
+    bench_parallel_recurrences,
+)
+from benchmarks._rivals import COTANGENTS
+from benchmarks._rivals import met as met
 
 SIZES = ((32, 50, 128, 128), (32, 100, 128, 256), (32, 200, 256, 512))
 SMALL = (2, 5, 3, 4)
@@ -22,7 +26,7 @@ TARGETS = {
     ("LSTM", 100): (1.25, 1.12),
     ("LSTM", 200): (1.25, 1.15),
 }
-ROUNDS, RUNS = 9, 3
+FASTEST = 1, 1.1  # beside any other JAX peer
 
 
 def ours(kind: str) -> Callable:
@@ -40,57 +44,46 @@ def ours(kind: str) -> Callable:
     return run
 
 
-def flax(kind: str, size: int, unroll: int = 1) -> Callable:
-    """The same of Flax's cells: the GRU's second bias is its candidate's alone."""
-    cell = {
-        "LSTM": linen.OptimizedLSTMCell,
-        "GRU": linen.GRUCell,
-        "RNN": linen.SimpleCell,
-    }[kind](size)
-    net = linen.RNN(cell, unroll=unroll)
-
-    def run(x: Any, kernel: Any, inner: Any, bias: Any, *again: Any) -> Any:
-        def gate(a: Any, i: int) -> Any:
-            return a[..., i * size : (i + 1) * size]
-
-        p: dict[str, dict] = {}
-        if kind == "RNN":
-            p = {"i": {"kernel": kernel, "bias": bias}, "h": {"kernel": inner}}
-        for i, name in enumerate({"LSTM": "ifgo", "GRU": "rzn"}.get(kind, "")):
-            p[f"i{name}"] = {"kernel": gate(kernel, i)}
-            p[f"h{name}"] = {"kernel": gate(inner, i)}
-            p[("h" if kind == "LSTM" else "i") + name]["bias"] = gate(bias, i)
-        if kind == "GRU":
-            p["hn"]["bias"] = again[0]
-        return net.apply({"params": {"cell": p}}, x)
-
-    return run
+def rows(*, smoke: bool = False, only: str = "") -> Iterator[dict[str, Any]]:
+    """One row a kind, size, direction and peer; then the parallel scans."""
+    torch = None if smoke else _torch_layers.start()
+    for kind in GATES:
+        for size in (SMALL,) if smoke else SIZES:
+            for way in ("", COTANGENTS):
+                batch, time, i, h = size
+                name = f"{kind} B{batch} T{time} D{i} H{h}{way}"
+                if only in name:
+                    yield from _case(name, kind, size, torch)
+    if torch:
+        torch.close()
+    for row in bench_parallel_recurrences.rows(smoke=smoke):
+        yield {"target": None, "runs": 1, **row}
 
 
-def rows(*, smoke: bool = False) -> Iterator[dict[str, Any]]:
-    """One row a kind, size, direction and peer."""
-    for kind, gates in GATES.items():
-        for batch, time, i, h in (SMALL,) if smoke else SIZES:
-            rng = np.random.default_rng(0)
-            shapes = (batch, time, i), (i, gates * h), (h, gates * h), (gates * h,)
-            shapes += ((h,),) if kind == "GRU" else ()
-            args = [_drawn(rng, s) for s in shapes]
-            mine = ours(kind)
-            if kind == "GRU":
-                mine = _with_one_bias(mine)
-            targets = TARGETS.get((kind, time), (1, 1.15))
-            for peer, unroll in {"flax": 1, "flax unroll=4": 4}.items():
-                to = targets if unroll == 1 else (1, 1.1)
-                pair = mine, flax(kind, h, unroll)
-                for way, target in zip(("", " + cotangents"), to, strict=True):
-                    name = f"{kind} B{batch} T{time} D{i} H{h}{way}"
-                    row = _measured(name, pair, args, bool(way), target, smoke)
-                    yield {**row, "peer": peer}
+def _case(name: str, kind: str, size: tuple, torch: Any) -> Iterator[dict[str, Any]]:
+    """All rivals in turns on the same arrays."""
+    (batch, time, i, h), both = size, name.endswith(COTANGENTS)
+    gates, rng = GATES[kind], np.random.default_rng(0)
+    shapes = [(i, gates * h), (h, gates * h), (gates * h,)]
+    shapes += [(h,)] if kind == "GRU" else []
+    args = [_rivals.drawn(rng, s, s[0] ** -0.5) for s in shapes]
+    args = [_rivals.drawn(rng, (batch, time, i)), *args]
+    mine = ours(kind)
+    fs = {"ours": _with_one_bias(mine) if kind == "GRU" else mine, **_peers(kind, h)}
+    targets = {peer: FASTEST[both] for peer in fs}
+    targets["flax"] = TARGETS.get((kind, time), (1, 1.15))[both]
+    how = {"form": kind, "shapes": [[batch, time, i]], "options": [h], "both": both}
+    asked = _rivals.asked(torch, how)
+    yield from _rivals.race(name, fs, args, targets, asked, smoke=size == SMALL)
 
 
-def _drawn(rng: Any, shape: tuple[int, ...]) -> Any:
-    small = 1.0 if len(shape) == 3 else shape[0] ** -0.5
-    return jnp.asarray(small * rng.standard_normal(shape), jnp.float32)
+def _peers(kind: str, size: int) -> dict[str, Callable]:
+    """Those that are installed and have the layer."""
+    found = {}
+    for name, make in _sequence_peers.PEERS.items():
+        with suppress(ModuleNotFoundError):
+            found[name] = make(kind, size)
+    return {name: f for name, f in found.items() if f is not None}
 
 
 def _with_one_bias(f: Callable) -> Callable:
@@ -103,47 +96,13 @@ def _with_one_bias(f: Callable) -> Callable:
     return run
 
 
-def _measured(
-    name: str, pair: tuple, args: list, both: bool, target: float, smoke: bool
-) -> dict[str, Any]:
-    """The best of at most three runs, by the upper quartile."""
-    mine, theirs = map(_pulled, pair) if both else pair
-    best: dict[str, Any] = {}
-    for run in range(1 if smoke else RUNS):
-        rounds = 1 if smoke else ROUNDS
-        row = bench.compare(
-            mine, theirs, args, name=name, rounds=rounds, tolerance=1e-4
-        )._asdict()
-        if not best or row["high"] > best["high"]:
-            best = {"case": name, "target": target, **row, "runs": run + 1}
-        if met(best):
-            break
-    return best
-
-
-def _pulled(f: Callable) -> Callable:
-    """The value and all cotangents, of an uneven cotangent."""
-
-    def run(*args: Any) -> Any:
-        y, pull = jax.vjp(f, *args)
-        return y, pull(jnp.cos(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape))
-
-    return run
-
-
-def met(row: dict[str, Any]) -> bool:
-    """Whether the upper quartile reaches the target."""
-    return row["high"] >= row["target"]
-
-
 def table(found: list[dict[str, Any]]) -> str:
     """The rows in Markdown."""
-    head = "| sequence | ours, ms | peer | peer, ms | ratio | target |"
-    return "\n".join([head, "|---" * 6 + "|", *map(_line, found)])
+    return _rivals.table("sequence", found)
 
 
-def _line(row: dict[str, Any]) -> str:
-    missed = "" if met(row) else " missed"
-    ratio = f"{row['ratio']:.2f} ({row['low']:.2f} - {row['high']:.2f})"
-    times = f"{row['ours'] * 1e3:.2f} | {row['peer']} | {row['theirs'] * 1e3:.2f}"
-    return f"| {row['case']} | {times} | {ratio} | >= {row['target']:g}{missed} |"
+if __name__ == "__main__":  # python -m benchmarks.bench_sequences [PART OF A NAME]
+    import sys
+
+    for found in rows(only=sys.argv[1] if len(sys.argv) > 1 else ""):
+        print(_rivals.line(found), flush=True)

@@ -34,7 +34,12 @@ RULES: tuple[tuple[Callable, type, Rule], ...] = (
 )
 
 
-LAYOUTS: dict[str, Layout] = {"cpu": COLUMNS, "default": ROWS}
+WIDE = 512  # columns of a kernel from which "columns" is the faster layout on CPU
+
+
+def layouts(params: PyTree) -> dict[str, Layout]:
+    """What runs where."""
+    return {"cpu": COLUMNS if params[0].shape[1] >= WIDE else ROWS, "default": ROWS}
 
 
 def run(
@@ -93,19 +98,20 @@ def _whole(which: int, reverse: bool) -> Callable:
         return tuple(last) if len(states) == 2 else (last,), y
 
     def forward(*args):
-        return _per_platform(partial(_loops.forward, rule, reverse), *args)
+        forms = _per_platform(partial(_loops.forward, rule, reverse), args[0])
+        return jax.lax.platform_dependent(*args, **forms)
 
     def backward(args, kept, ct):
-        cts = _per_platform(partial(_loops.backward, rule, reverse), kept, ct, *args)
+        forms = _per_platform(partial(_loops.backward, rule, reverse), args[0])
+        cts = jax.lax.platform_dependent(kept, ct, *args, **forms)
         return (*cts, *[None] * len(args[3:]))
 
     return compiled(with_backward(plain, forward, backward))
 
 
-def _per_platform(f: Callable, *args: Any) -> Any:
-    """f(layout, *args) with the layout of the platform that is compiled for."""
-    forms = {platform: partial(f, lay) for platform, lay in LAYOUTS.items()}
-    return jax.lax.platform_dependent(*args, **forms)
+def _per_platform(f: Callable, params: PyTree) -> dict[str, Callable]:
+    """f(layout, ...) with the layout of the platform that is compiled for."""
+    return {platform: partial(f, lay) for platform, lay in layouts(params).items()}
 
 
 def _carry(states: Sequence[Array]) -> Any:

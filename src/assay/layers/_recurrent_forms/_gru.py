@@ -88,10 +88,11 @@ def _before_weights(lay, kept, before, net):
 
 
 GRU_AFTER = Rule(
-    3, lambda params: params.bias, _after_step, _after_pull, 5, _after_weights
+    3, False, lambda params: params.bias, _after_step, _after_pull, 5, _after_weights
 )
 GRU_BEFORE = Rule(
     3,
+    False,
     lambda params: params.bias + params.recurrent_bias,
     _before_step,
     _before_pull,

@@ -1,9 +1,10 @@
 """Two ways to lay out the steps of a sequence, with one vocabulary.
 
-"columns" is for CPU: features × batch, so that the wide kernels stand left of every
+"columns" is for wide kernels on CPU: features × batch, so that they stand left of every
 product, where they are read row by row; x_t W is computed in the step, as a slice of a
-product hoisted out of the loop would be read by the gates one number at a time. "rows"
-is for the others: batch × features, and x W is one product before the loop.
+product hoisted out of the loop would be read by the gates one number at a time, and
+with h U in one product where a cell adds the two: 1.4 times as fast as two. "rows" is
+for the others: batch × features, and x W is one product before the loop.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +16,11 @@ import jax.numpy as jnp
 from assay.layers._precision import wide
 from assay.typing import Array
 
+# Rows of a product from which XLA sums each on CPU in the same order, however many
+# there are (100 in a search of 1 to 2048 rows, 8 to 4096 terms, 4 to 500 columns).
+# Padding in time may not change a bit of a sequence.
+ALIKE = 128
+
 
 class Layout(NamedTuple):
     """How a rule of a cell multiplies, cuts and joins; gates are along `axis`."""
@@ -24,7 +30,8 @@ class Layout(NamedTuple):
     times: Callable  # kernel -> (v ↦ v · kernel)
     against: Callable  # kernel -> (g ↦ g · kernelᵀ): how cotangents go back
     gradient: Callable  # (v, g) of all steps -> the cotangent of the kernel
-    inputs: Callable  # (x, kernel, bias) -> (what a loop slices, slice ↦ x_t W + b)
+    # (x, kernel, bias, U or None) -> (what a loop slices, (slice, h) ↦ x_t W + h U + b)
+    inputs: Callable
     of_x: Callable  # (kernel, g) of all steps -> the cotangent of x, (b, t, i)
 
     def split(self, v: Array, parts: int) -> list[Array]:
@@ -98,17 +105,30 @@ def _x_of_columns(kernel: Array, g: Array) -> Array:
     return jnp.swapaxes((_flat(g) @ kernel.T).reshape(n), 0, 1)
 
 
-def _inputs_of_columns(x: Array, kernel: Array, bias: Array) -> tuple[Array, Callable]:
-    times = _in_columns(kernel)
-    size, n = kernel.shape[1], x.shape[2]
-    laid = jnp.broadcast_to(jnp.expand_dims(bias, 1), (size, n))
-    return x, lambda now: times(now) + laid.astype(wide(x.dtype))
+def _inputs_in_step(
+    x: Array, kernel: Array, bias: Array, inner: Array | None
+) -> tuple[Array, Callable]:
+    times = _in_columns(kernel if inner is None else jnp.concatenate([kernel, inner]))
+    laid = jnp.broadcast_to(jnp.expand_dims(bias, 1), (kernel.shape[1], x.shape[2]))
+    laid = laid.astype(wide(x.dtype))
+
+    def net(now: Array, h: Array) -> Array:
+        return times(now if inner is None else jnp.concatenate([now, h])) + laid
+
+    return x, net
 
 
-def _inputs_of_rows(x: Array, kernel: Array, bias: Array) -> tuple[Array, Callable]:
-    net = _product(x, kernel)
+def _inputs_beforehand(
+    x: Array, kernel: Array, bias: Array, inner: Array | None
+) -> tuple[Array, Callable]:
+    rows = x.reshape(-1, x.shape[2])
+    more = max(0, ALIKE - len(rows))
+    net = _product(jnp.pad(rows, ((0, more), (0, 0))), kernel)[: len(rows)]
+    net = net.reshape(*x.shape[:2], -1)
     net = net + jnp.broadcast_to(bias, net.shape).astype(net.dtype)
-    return net, lambda now: now
+    if inner is None:
+        return net, lambda now, h: now
+    return net, lambda now, h: now + _product(h, inner)
 
 
 COLUMNS = Layout(
@@ -117,7 +137,7 @@ COLUMNS = Layout(
     times=_in_columns,
     against=lambda kernel: lambda g: kernel @ g,
     gradient=_gradient_of_columns,
-    inputs=_inputs_of_columns,
+    inputs=_inputs_in_step,
     of_x=_x_of_columns,
 )
 ROWS = Layout(
@@ -126,7 +146,7 @@ ROWS = Layout(
     times=_in_rows,
     against=lambda kernel: lambda g: g @ kernel.T,
     gradient=lambda v, g: jnp.einsum("tbi,tbo->io", v, g),
-    inputs=_inputs_of_rows,
+    inputs=_inputs_beforehand,
     of_x=lambda kernel, g: jnp.swapaxes(g @ kernel.T, 0, 1),
 )
 

@@ -19,13 +19,14 @@ from assay.typing import Array
 def forward(rule: Rule, reverse: bool, lay: Layout, params, states, x, mask=None):
     """((last states, y), what is kept) of x, (b, t, i), and its mask, (b, t)."""
     xs, masks = _entered(lay, x, mask)
-    feed, net_of = lay.inputs(xs, params.kernel, rule.bias(params))
+    inner = params.recurrent_kernel if rule.adds else None
+    feed, net_of = lay.inputs(xs, params.kernel, rule.bias(params), inner)
     step = rule.step(lay, params)
     ahead = -1 if reverse else 1
 
     def body(now, t):
         state, (fed, takes_part) = now
-        new, kept = step(net_of(fed), state)
+        new, kept = step(net_of(fed, state[0]), state)
         if masks is not None:
             new = tuple(lay.where(takes_part, *p) for p in zip(new, state, strict=True))
         following = _now((feed, masks), t + ahead)

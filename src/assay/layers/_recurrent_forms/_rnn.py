@@ -1,4 +1,4 @@
-"""The simple recurrent network: h′ = tanh(net + h U)."""
+"""The simple recurrent network: h′ = tanh(x W + h U + b)."""
 
 from jax import lax
 
@@ -6,10 +6,10 @@ from assay.layers._recurrent_forms._rule import Rule
 
 
 def _step(lay, params):
-    inner = lay.times(params.recurrent_kernel)
+    del lay, params
 
     def step(net, state):
-        h = lax.tanh(net + inner(state[0]))
+        h = lax.tanh(net)
         return (h.astype(state[0].dtype),), (h,)
 
     return step
@@ -30,4 +30,4 @@ def _weights(lay, kept, before, net):
     return lay.gradient(before, net), lay.total(net)
 
 
-RNN = Rule(1, lambda params: params.bias, _step, _pull, 1, _weights)
+RNN = Rule(1, True, lambda params: params.bias, _step, _pull, 1, _weights)
