@@ -103,6 +103,7 @@ from assay.layers._global_pool import global_avg_pool as global_avg_pool
 from assay.layers._global_pool import global_max_pool as global_max_pool
 from assay.layers._group_norm import group_norm as group_norm
 from assay.layers._group_norm import instance_norm as instance_norm
+from assay.layers._grouped_dense import grouped_dense as grouped_dense
 from assay.layers._gru import GRUParams as GRUParams
 from assay.layers._gru import gru_cell as gru_cell
 from assay.layers._gru import gru_reset_before_cell as gru_reset_before_cell
@@ -166,6 +167,7 @@ from assay.layers._neurons import mcculloch_pitts_theta as mcculloch_pitts_theta
 from assay.layers._neurons import neuron as neuron
 from assay.layers._neurons import perceptron as perceptron
 from assay.layers._neurons import perceptron_rule as perceptron_rule
+from assay.layers._one_hot import one_hot as one_hot
 from assay.layers._patch_dropout import patch_dropout as patch_dropout
 from assay.layers._patches import patch_embedding as patch_embedding
 from assay.layers._patches import prepend_tokens as prepend_tokens

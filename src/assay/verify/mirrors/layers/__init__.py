@@ -108,6 +108,7 @@ from assay.verify.mirrors.layers._experts import router_z_loss as router_z_loss
 from assay.verify.mirrors.layers._fold_batch_norm import (
     fold_batch_norm as fold_batch_norm,
 )
+from assay.verify.mirrors.layers._grouped_dense import grouped_dense as grouped_dense
 from assay.verify.mirrors.layers._local_conv import deformable_conv as deformable_conv
 from assay.verify.mirrors.layers._local_conv import local_conv as local_conv
 from assay.verify.mirrors.layers._lora import affine as affine
@@ -160,6 +161,7 @@ from assay.verify.mirrors.layers._normalization import unit_norm as unit_norm
 from assay.verify.mirrors.layers._normalization import (
     update_batch_stats as update_batch_stats,
 )
+from assay.verify.mirrors.layers._one_hot import one_hot as one_hot
 from assay.verify.mirrors.layers._parallel import linear_recurrence as linear_recurrence
 from assay.verify.mirrors.layers._parallel import lru as lru
 from assay.verify.mirrors.layers._parallel import lru_cell as lru_cell
