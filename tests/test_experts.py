@@ -198,34 +198,6 @@ def test_what_does_not_fit_is_told():
         layers.efficient_channel_attention(drawn(4, 4, 3), jnp.ones(4))
 
 
-def test_groups_of_rows_are_a_mixture_that_drops_none():
-    """Tokens sorted by their expert, computed, put back: value and gradients."""
-    x, router, kernels = drawn(T, D), drawn(D, E), drawn(E, D, F)
-
-    def grouped(x, router, kernels):
-        routing = layers.route(x, router, k=1, normalize=False)
-        chosen = routing.experts[:, 0]
-        order = jnp.argsort(chosen)
-        sizes = jnp.sum(layers.one_hot(chosen, E, dtype=jnp.int32), axis=0)
-        y = layers.grouped_dense(x[order], kernels, sizes)
-        y = jnp.zeros_like(y).at[order].set(y)
-        return jnp.broadcast_to(routing.weights, y.shape) * y
-
-    def mixture(x, router, kernels):
-        routing = layers.route(x, router, k=1, normalize=False)
-        params = ExpertParams(router, kernels)
-        return layers.mixture_of_experts(x, params, routing, expert=lambda x, w: x @ w)
-
-    def both(f):
-        return f(x, router, kernels), jax.grad(
-            lambda *a: jnp.sum(jnp.sin(f(*a))), (0, 1, 2)
-        )(x, router, kernels)
-
-    found, expected = jax.jit(lambda: (both(grouped), both(mixture)))()
-    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5)
-
-
 def test_one_hot_is_jaxs():
     """Labels outside the classes too, and any place of the new axis."""
     ids = jnp.array([[2, -1, 7], [0, 6, 300]], jnp.int16)
@@ -237,11 +209,3 @@ def test_one_hot_is_jaxs():
         layers.one_hot(ids, 7, axis=3)
     with pytest.raises(TypeError, match="one_hot: x must be integers"):
         layers.one_hot(jnp.ones(2), 7)
-
-
-def test_groups_that_do_not_fit_are_told():
-    """Shapes, and sizes that are no counts."""
-    with pytest.raises(ValueError, match="grouped_dense: x must be"):
-        layers.grouped_dense(drawn(T, D), drawn(E, F, D), jnp.ones(E, jnp.int32))
-    with pytest.raises(TypeError, match="grouped_dense: sizes must be"):
-        layers.grouped_dense(drawn(T, D), drawn(E, D, F), jnp.ones(E))

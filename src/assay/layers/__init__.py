@@ -103,7 +103,6 @@ from assay.layers._global_pool import global_avg_pool as global_avg_pool
 from assay.layers._global_pool import global_max_pool as global_max_pool
 from assay.layers._group_norm import group_norm as group_norm
 from assay.layers._group_norm import instance_norm as instance_norm
-from assay.layers._grouped_dense import grouped_dense as grouped_dense
 from assay.layers._gru import GRUParams as GRUParams
 from assay.layers._gru import gru_cell as gru_cell
 from assay.layers._gru import gru_reset_before_cell as gru_reset_before_cell

@@ -25,7 +25,8 @@ def one_hot(
     _check.integer("one_hot", x=x)
     x = jnp.asarray(x)
     if num_classes < 0 or not -x.ndim - 1 <= axis <= x.ndim:
-        must = f"num_classes must not be negative, and axis be in [-{x.ndim + 1}, {x.ndim}]"
+        axes = f"axis be in [-{x.ndim + 1}, {x.ndim}]"
+        must = f"num_classes must not be negative, and {axes}"
         _check.fail("one_hot", must, f"num_classes={num_classes}, axis={axis}")
     axis = axis % (x.ndim + 1)
     shape = (*x.shape[:axis], num_classes, *x.shape[axis:])

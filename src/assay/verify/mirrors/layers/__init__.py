@@ -108,7 +108,6 @@ from assay.verify.mirrors.layers._experts import router_z_loss as router_z_loss
 from assay.verify.mirrors.layers._fold_batch_norm import (
     fold_batch_norm as fold_batch_norm,
 )
-from assay.verify.mirrors.layers._grouped_dense import grouped_dense as grouped_dense
 from assay.verify.mirrors.layers._local_conv import deformable_conv as deformable_conv
 from assay.verify.mirrors.layers._local_conv import local_conv as local_conv
 from assay.verify.mirrors.layers._lora import affine as affine
