@@ -139,27 +139,9 @@ def backward(x: Inputs, reach: Reach, kept: tuple[Array, Array], ct: Array) -> I
     flat = [_more(a, rows, 2).reshape(b * n, -1, *a.shape[3:]) for a in (*kept, ct)]
 
     def head(d_bias, i):
-        one, (y, total, g) = _head(x, i), (a[i] for a in flat)
-        mean, d_q = jnp.sum(y * g, axis=-1), []
-        # Transposed: XLA multiplies gᵀ p more than twice as fast as pᵀ g.
-        d_k, d_v = jnp.zeros_like(one.k.T), jnp.zeros_like(one.v.T)
-        for part in parts:
-
-            def block(carry, j, part=part):
-                at = Block(j * rows, rows, part.keys)
-                of = (at.rows(a) for a in (one.q, total, mean, g))
-                d_s, *cts = _pulled(one, at, reach, *of)
-                place = (i // n, i % n, at.start, at.keys.start)
-                d_bias = _add_bias(carry[2], d_s, place)
-                return (carry[0] + cts[1], carry[1] + cts[2], d_bias), cts[0]
-
-            zeros = (jnp.zeros_like(a[:, part.keys]) for a in (d_k, d_v))
-            carry, d = jax.lax.scan(block, (*zeros, d_bias), _count(part.blocks))
-            d_q.append(d)
-            d_k = d_k.at[:, part.keys].add(carry[0])
-            d_v = d_v.at[:, part.keys].add(carry[1])
-            d_bias = carry[2]
-        return d_bias, (jnp.concatenate(d_q).reshape(-1, h)[:t], d_k.T, d_v.T)
+        one, given = _head(x, i), [a[i] for a in flat]
+        pull = _Pull(one, reach, rows, (i // n, i % n))
+        return pull.head(given, parts, d_bias)
 
     none = None if x.bias is None else jnp.zeros_like(x.bias)
     d_bias, (d_q, d_k, d_v) = jax.lax.scan(head, none, _count(range(b * n)))
@@ -169,7 +151,42 @@ def backward(x: Inputs, reach: Reach, kept: tuple[Array, Array], ct: Array) -> I
     )
     if bias is not None and d_bias is not None:
         d_bias = d_bias[:, :, : bias.shape[2]]
-    return cotangents(d_q.reshape(b, n, t, h), d_k, d_v, d_bias)
+    return cotangents(d_q.reshape(b, n, -1, h)[:, :, :t], d_k, d_v, d_bias)
+
+
+class _Pull(NamedTuple):
+    """The reverse pass of one head."""
+
+    one: "_Head"
+    reach: Reach
+    rows: int
+    where: tuple[Array, Array]  # (sequence, head)
+
+    def head(self, given: list[Array], parts: list[Segment], d_bias: Array | None):
+        """(the bias's cotangent with this head's, (d_q, d_k, d_v))."""
+        y, total, g = given
+        series, d_q = (self.one.q, total, jnp.sum(y * g, axis=-1), g), []
+        # Transposed: XLA multiplies gᵀ p more than twice as fast as pᵀ g.
+        d_k, d_v = jnp.zeros_like(self.one.k.T), jnp.zeros_like(self.one.v.T)
+        for part in parts:
+            zeros = (jnp.zeros_like(a[:, part.keys]) for a in (d_k, d_v))
+            block = partial(self.block, series, part.keys)
+            (*found, d_bias), d = jax.lax.scan(
+                block, (*zeros, d_bias), _count(part.blocks)
+            )
+            d_q.append(d)
+            d_k = d_k.at[:, part.keys].add(found[0])
+            d_v = d_v.at[:, part.keys].add(found[1])
+        return d_bias, (jnp.concatenate(d_q), d_k.T, d_v.T)
+
+    def block(self, series: tuple, keys: slice, carry: tuple, j: Array):
+        """One block's share of (d_k, d_v, d_bias), and its d_q."""
+        d_k, d_v, d_bias = carry
+        at = Block(j * self.rows, self.rows, keys)
+        of = (at.rows(a) for a in series)
+        d_s, d_q, k, v = _pulled(self.one, at, self.reach, *of)
+        d_bias = _add_bias(d_bias, d_s, (*self.where, at.start, keys.start))
+        return (d_k + k, d_v + v, d_bias), d_q
 
 
 def cotangents(q: Array, k: Array, v: Array, bias: Array | None) -> Inputs:
