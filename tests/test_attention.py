@@ -130,19 +130,55 @@ def test_what_is_not_finite_and_takes_part_is_nan(t):
 
 @pytest.mark.parametrize("t", [6, 258, None])
 def test_what_is_not_finite_stays_in_the_pairs_that_take_part(t):
-    """A query of NaN makes the gradients of the keys it reaches NaN, and no others."""
+    """Gradients: NaN for what shares a query with it, and for nothing else."""
 
     def attend(*a):
         if t is None:
             return layers.attention(*a, mask=lambda b, h, t, s: s <= t)
         return layers.dot_product_attention(*a, is_causal=True)
 
+    plain = [jnp.asarray(a, jnp.float32) for a in arrays(t or 6, t or 6, seed=3)]
+    _, clean = value_and_gradients(attend, *plain)
+    for i, others in enumerate(([4], slice(4, None), slice(4, None))):
+        dirty = [a.at[0, 4].set(jnp.nan) if i == n else a for n, a in enumerate(plain)]
+        _, (d_q, d_k, d_v) = value_and_gradients(attend, *dirty)
+        assert np.isnan(d_q[0, others]).all()
+        assert np.isfinite(np.delete(d_q[0], others, 0)).all()
+        reached = 5 if i == 0 else t or 6  # keys that share one of the queries
+        assert np.isnan(d_k[0, :reached]).all() and np.isfinite(d_k[0, reached:]).all()
+        if i == 2:  # y is linear in the values
+            np.testing.assert_allclose(d_v, clean[2], atol=1e-5)
+        else:
+            assert np.isnan(d_v[0, :reached]).all()
+            assert np.isfinite(d_v[0, reached:]).all()
+        assert all(np.isfinite(d[1]).all() for d in (d_q, d_k, d_v))
+
+
+@pytest.mark.parametrize("t", [6, 258, None])
+def test_a_bias_of_minus_infinity_is_a_mask(t):
+    """NaN in a key that it takes out changes nothing."""
     q, k, v = (jnp.asarray(a, jnp.float32) for a in arrays(t or 6, t or 6, seed=3))
-    _, (d_q, d_k, d_v) = value_and_gradients(attend, q.at[0, 4].set(jnp.nan), k, v)
-    assert np.isnan(d_q[0, 4]).all() and np.isfinite(np.delete(d_q[0], 4, 0)).all()
-    for d in (d_k, d_v):
-        assert np.isnan(d[0, :5]).all() and np.isfinite(d[0, 5:]).all()
-        assert np.isfinite(d[1]).all()
+    bias = jnp.zeros((1, 1, 1, t or 6)).at[..., 3].set(-jnp.inf)
+
+    def attend(*a):
+        if t is None:
+            off = lambda x, b, h, t, s: jnp.where(s == 3, -jnp.inf, x)  # noqa: E731
+            return layers.attention(*a, score=off)
+        return layers.dot_product_attention(*a, bias)
+
+    clean = value_and_gradients(attend, q, k, v)
+    dirty = k.at[:, 3].set(jnp.nan), v.at[:, 3].set(jnp.inf)
+    found = value_and_gradients(attend, q, *dirty)
+    for a, b in zip(jax.tree.leaves(clean), jax.tree.leaves(found), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_a_window_as_wide_as_an_integer_is_none():
+    """2³¹ − 2 places on either side: t + window must not overflow."""
+    q, k, v = (jnp.asarray(a, jnp.float32) for a in arrays(6, 6, seed=3))
+    whole = layers.dot_product_attention(q, k, v)
+    wide = layers.dot_product_attention(q, k, v, local_window_size=2**31 - 2)
+    np.testing.assert_array_equal(whole, wide)
 
 
 @pytest.mark.parametrize("t", [5, 257])

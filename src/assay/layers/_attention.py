@@ -11,7 +11,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from assay.layers._attention_blocks import finite_rows, reached
+from assay.layers._attention_blocks import (
+    finite_rows,
+    finite_values,
+    marked,
+    reached,
+)
 from assay.layers._attention_changes import (
     Mask,
     Score,
@@ -125,17 +130,17 @@ def _block(q: Array, place: _Place, keys: tuple, sink: Array | None, change: Cha
     """A block of queries of one head, and all keys."""
     (q, q_bad), (k, k_bad), v = finite_rows(q), finite_rows(keys[0]), keys[1]
     x = q @ k.T
-    x = x + jnp.broadcast_to(q_bad[:, None], x.shape) + jnp.broadcast_to(k_bad, x.shape)
     t = place.start + lax.broadcasted_iota(jnp.int32, (len(q), 1), 0)
     s = lax.broadcasted_iota(jnp.int32, (1, len(k)), 1)
     at = (place.b, place.head, t, s)
     x = x if change.score is None else change.score(x, *at).astype(x.dtype)
     if change.mask is not None:
         x = jnp.where(jnp.broadcast_to(change.mask(*at), x.shape), x, -jnp.inf)
+    nan = jnp.broadcast_to(q_bad[:, None], x.shape) + jnp.broadcast_to(k_bad, x.shape)
+    x = marked(x, nan)
     p = _shares(x, None if sink is None else sink[place.head])
     p = p if change.weights is None else change.weights(p, *at).astype(p.dtype)
-    bad = ~jnp.isfinite(v)
-    return reached(p @ jnp.where(bad, jnp.zeros_like(v), v), x, bad)
+    return reached(p @ finite_values(v), p, x, ~jnp.isfinite(v))
 
 
 def _shares(x: Array, sink: Array | None) -> Array:

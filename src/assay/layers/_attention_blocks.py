@@ -13,6 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from assay.autodiff import straight_through
 from assay.typing import Array
 
 ROWS = 256  # queries a block, at most
@@ -82,9 +83,9 @@ def forward(x: Inputs, reach: Reach) -> tuple[Array, tuple[Array, Array]]:
     x = _filled(x, rows)
     finite = _finite(x)
     found = _each_block(finite, rows, parts, partial(_attend, reach=reach))
-    # Rarely any work: what is not finite is looked for once, not in every block.
+    # Looked for once, not in every block; under vmap both branches are computed.
     spoilt = jnp.any(jnp.array([jnp.any(~jnp.isfinite(a)) for a in (x.q, x.k, x.v)]))
-    spoil = partial(_spoil, x, finite, rows, reach)
+    spoil = partial(_spoil, x, finite, (rows, parts), reach)
     found = jax.lax.cond(spoilt, spoil, lambda *found: found, *found)
     y, total = (a[:, :, :t] for a in found)
     return y, (y, total)
@@ -112,20 +113,22 @@ def _each_block(
 
 
 def _spoil(
-    x: Inputs, finite: Inputs, rows: int, reach: Reach, y: Array, total: Array
+    x: Inputs,
+    finite: Inputs,
+    by: tuple[int, list[Segment]],
+    reach: Reach,
+    *found: Array,
 ) -> tuple[Array, Array]:
     """NaN for every query that something not finite takes part in."""
-    t, s = x.q.shape[2], x.k.shape[2]
+    y, total = found
     bad_q, bad_k = (jnp.any(~jnp.isfinite(a), axis=-1) for a in (x.q, x.k))
     bad = jnp.concatenate([bad_k[..., None], ~jnp.isfinite(x.v)], axis=-1)
 
     def meet(one: _Head, at: Block) -> tuple[Array]:
         takes_part = _logits(one, at, reach) != -jnp.inf
-        return (takes_part.astype(y.dtype) @ one.v > 0,)
+        return (takes_part.astype(y.dtype) @ one.v[at.keys] > 0,)
 
-    everything = Segment(range(t // rows), slice(0, s))
-    of = finite._replace(v=bad.astype(y.dtype))
-    (met,) = _each_block(of, rows, [everything], meet)
+    (met,) = _each_block(finite._replace(v=bad.astype(y.dtype)), *by, meet)
     logits = met[..., 0] | (bad_q & (total != jnp.inf))
     values = met[..., 1:] | jnp.broadcast_to(logits[..., None], y.shape)
     return jnp.where(values, jnp.nan, y), jnp.where(logits, jnp.nan, total)
@@ -195,7 +198,7 @@ def cotangents(q: Array, k: Array, v: Array, bias: Array | None) -> Inputs:
 
 
 def _pulled(one, at, reach, q, total, mean, g) -> tuple[Array, ...]:
-    """Cotangents of the logits, of these queries, and the keys' share, turned."""
+    """(d_s, d_q, d_kᵀ, d_vᵀ) of one block."""
     k, v = one.k[at.keys], one.v[at.keys]
     s = _logits(one, at, reach)
     # What takes no part stays 0 beside a total or a mean that is NaN.
@@ -285,10 +288,15 @@ def _head(x: Inputs, i: Array) -> _Head:
 
 
 def _finite(x: Inputs) -> Inputs:
-    """0 for what is not finite: NaN · 0 is NaN, so what a mask takes out must not even
-    be multiplied."""
-    v = jnp.where(jnp.isfinite(x.v), x.v, 0)
-    return x._replace(q=finite_rows(x.q)[0], k=finite_rows(x.k)[0], v=v)
+    """0 for what is not finite."""
+    q, k = (finite_rows(a)[0] for a in (x.q, x.k))
+    return x._replace(q=q, k=k, v=finite_values(x.v))
+
+
+@straight_through
+def finite_values(x: Array) -> Array:
+    """0 for what is not finite, whose slope stays: y is linear in the values."""
+    return jnp.where(jnp.isfinite(x), x, 0)
 
 
 def finite_rows(x: Array) -> tuple[Array, Array]:
@@ -323,14 +331,20 @@ def _attend(one: _Head, at: Block, *, reach: Reach) -> tuple[Array, Array]:
     return y, jnp.where(some, top + jnp.log(total), jnp.inf)
 
 
-def reached(y: Array, logits: Array, bad: Array) -> Array:
-    """y, and NaN where a value that is not finite takes part: rarely any work."""
+def reached(y: Array, p: Array, logits: Array, bad: Array) -> Array:
+    """y = p v, and NaN where a value that is not finite takes part; back to p too."""
 
-    def mark(y, logits, bad):
+    def mark(y, p, logits, bad):
         counts = (logits != -jnp.inf).astype(y.dtype) @ bad.astype(y.dtype)
-        return jnp.where(counts > 0, jnp.full_like(y, jnp.nan), y)
+        nan = jnp.where(counts > 0, jnp.nan, jnp.zeros_like(y))
+        return y + nan * jnp.broadcast_to(jnp.sum(p, -1, keepdims=True), y.shape)
 
-    return jax.lax.cond(jnp.any(bad), mark, lambda y, *_: y, y, logits, bad)
+    return jax.lax.cond(jnp.any(bad), mark, lambda y, *_: y, y, p, logits, bad)
+
+
+def marked(logits: Array, nan: Array) -> Array:
+    """NaN where a query or a key that is not finite takes part."""
+    return jnp.where(logits == -jnp.inf, logits, logits + nan)
 
 
 def _logits(one: _Head, at: Block, reach: Reach) -> Array:

@@ -39,9 +39,10 @@ def dot_product_attention(
     t − left ≤ s ≤ t + right if `local_window_size` is (left, right); one number stands
     for both.
 
-    A query for which no key takes part gives 0, and its gradients are 0. What takes no
-    part has no influence, NaN included, on the value or on any derivative; what is not
-    finite and takes part gives NaN. Half precision is computed in float32.
+    A bias of −∞ takes a key out as a mask does. A query for which no key takes part
+    gives 0, and its gradients are 0. What takes no part has no influence, NaN included,
+    on the value or on any derivative; what is not finite and takes part gives NaN. Half
+    precision is computed in float32.
 
     On CPU long sequences are computed by blocks of queries, one head after another: no
     array of t × s numbers is ever whole, in the gradient neither, and keys beyond the
@@ -150,9 +151,9 @@ def _definition(x: Inputs, reach: Reach) -> Array:
     logits = _logits(x, reach)
     # The groups of a head of keys as more queries: a plain batched product.
     rows = (b, heads, n // heads * t)  # sizes, not -1: a batch may be empty
-    bad = ~jnp.isfinite(x.v)
-    y = _shares(logits).reshape(*rows, s) @ jnp.where(bad, jnp.zeros_like(x.v), x.v)
-    y = _attention_blocks.reached(y, logits.reshape(*rows, s), bad)
+    p, logits = (a.reshape(*rows, s) for a in (_shares(logits), logits))
+    y = p @ _attention_blocks.finite_values(x.v)
+    y = _attention_blocks.reached(y, p, logits, ~jnp.isfinite(x.v))
     return y.reshape(b, n, t, d)
 
 
@@ -163,13 +164,13 @@ def _logits(x: Inputs, reach: Reach) -> Array:
     k, k_bad = _attention_blocks.finite_rows(x.k)
     q = q.reshape(b, heads, n // heads * t, h)
     logits = (q @ jnp.swapaxes(k, -1, -2)).reshape(b, n, t, s)
-    logits = logits + _spread(q_bad, logits.shape, 3)
-    logits = logits + _spread(jnp.repeat(k_bad, n // heads, axis=1), logits.shape, 2)
     if x.bias is not None:
         logits = logits + jnp.broadcast_to(x.bias, logits.shape)
     for seen in _masks(x, reach, logits.shape):
         logits = jnp.where(seen, logits, -jnp.inf)
-    return logits
+    k_bad = jnp.repeat(k_bad, n // heads, axis=1)
+    nan = _spread(q_bad, logits.shape, 3) + _spread(k_bad, logits.shape, 2)
+    return _attention_blocks.marked(logits, nan)
 
 
 def _shares(logits: Array) -> Array:
@@ -207,6 +208,8 @@ def _reach(is_causal: bool, window: int | tuple[int, int] | None) -> Reach:
         if side is not None and side < 0:
             must = "local_window_size must not be negative"
             _check.fail("dot_product_attention", must, window)
+    # A place and a window must add up in 32 bits.
+    left, right = (side if side is None else min(side, 2**30) for side in (left, right))
     return Reach(left, 0 if is_causal else right)
 
 

@@ -34,12 +34,13 @@ RULES: tuple[tuple[Callable, type, Rule], ...] = (
 )
 
 
-WIDE = 512  # columns of a kernel from which "columns" is the faster layout on CPU
+WIDE_KERNEL = 512  # columns from which the layout of that name is faster on CPU
 
 
 def layouts(params: PyTree) -> dict[str, Layout]:
-    """What runs where."""
-    return {"cpu": COLUMNS if params[0].shape[1] >= WIDE else ROWS, "default": ROWS}
+    """The layout for each platform, measured for batches of 32."""
+    wide = params.kernel.shape[1] >= WIDE_KERNEL
+    return {"cpu": COLUMNS if wide else ROWS, "default": ROWS}
 
 
 def run(

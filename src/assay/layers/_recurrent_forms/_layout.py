@@ -16,10 +16,10 @@ import jax.numpy as jnp
 from assay.layers._precision import wide
 from assay.typing import Array
 
-# Rows of a product from which XLA sums each on CPU in the same order, however many
-# there are (100 in a search of 1 to 2048 rows, 8 to 4096 terms, 4 to 500 columns).
-# Padding in time may not change a bit of a sequence.
-ALIKE = 128
+# XLA's product on CPU sums a row in another order where there are few rows, or one
+# column; its bits depended on the number of rows below 100 (a search of 1 to 2048 rows,
+# 8 to 4096 terms, 4 to 500 columns). Padding in time may not change a bit.
+MIN_ROWS = 128
 
 
 class Layout(NamedTuple):
@@ -122,9 +122,10 @@ def _inputs_beforehand(
     x: Array, kernel: Array, bias: Array, inner: Array | None
 ) -> tuple[Array, Callable]:
     rows = x.reshape(-1, x.shape[2])
-    more = max(0, ALIKE - len(rows))
-    net = _product(jnp.pad(rows, ((0, more), (0, 0))), kernel)[: len(rows)]
-    net = net.reshape(*x.shape[:2], -1)
+    more, width = max(0, MIN_ROWS - len(rows)), kernel.shape[1]
+    kernel = jnp.pad(kernel, ((0, 0), (0, max(0, 2 - width))))
+    net = _product(jnp.pad(rows, ((0, more), (0, 0))), kernel)
+    net = net[: len(rows), :width].reshape(*x.shape[:2], width)
     net = net + jnp.broadcast_to(bias, net.shape).astype(net.dtype)
     if inner is None:
         return net, lambda now, h: now

@@ -8,7 +8,7 @@ class Rule(NamedTuple):
     """A cell in the words of a `Layout`; a state is a tuple, its first part is y."""
 
     gates: int  # how many parts of the state's size a kernel has
-    adds: bool  # whether h U is but added to x W, all of it
+    adds: bool  # whether net = x W + h U + b, with no gate between
     bias: Callable  # params -> what is added to x W
     step: Callable  # (layout, params) -> ((net, state) ↦ (state, what is kept))
     pull: Callable  # (layout, params) -> ((kept, g of state) ↦ (g of net, g of state))
