@@ -56,7 +56,7 @@ def rows(*, smoke: bool = False, only: str = "") -> Iterator[dict[str, Any]]:
                     yield from _case(name, kind, size, torch)
     if torch:
         torch.close()
-    for row in bench_parallel_recurrences.rows(smoke=smoke):
+    for row in () if only else bench_parallel_recurrences.rows(smoke=smoke):
         yield {"target": None, "runs": 1, **row}
 
 
