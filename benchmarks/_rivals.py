@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from assay import bench
-from benchmarks.bench_layers import _ratio, _turns
 
 ROUNDS, RUNS = 9, 3
 COTANGENTS = " + cotangents"
@@ -42,7 +41,7 @@ def race(
     best: dict[str, dict[str, Any]] = {}
     for run in range(1 if smoke else RUNS):
         rivals = {n: r.call for n, r in ready.items()}
-        times = _turns(
+        times = turns(
             rivals | ({"torch": torch} if torch else {}), 1 if smoke else ROUNDS
         )
         for peer in list(ready)[1:]:
@@ -57,25 +56,60 @@ def race(
 
 
 def _row(times: dict[str, list[float]], peer: str, target: float) -> dict[str, Any]:
-    torch = _ratio("torch_", times["torch"], times["ours"]) if "torch" in times else {}
+    torch = ratio("torch_", times["torch"], times["ours"]) if "torch" in times else {}
     return {
         "peer": peer,
         "target": target,
-        **_ratio("", times[peer], times["ours"]),
+        **ratio("", times[peer], times["ours"]),
         **torch,
         "ours": bench.quartiles(times["ours"])[0],
         "theirs": bench.quartiles(times[peer])[0],
     }
 
 
+def turns(rivals: dict[str, Callable], rounds: int) -> dict[str, list[float]]:
+    """As `bench.interleave`; torch tells its own seconds a call.
+
+    Before its timed calls each has one that is not: after a peer that took and gave
+    back 100 MB the next call is a third slower, whoever makes it.
+    """
+    calls = {}
+    for name, f in rivals.items():
+        if name != "torch":
+            bench.seconds(f)
+            took = max(bench.seconds(f), 1e-7)
+            calls[name] = max(1, round(bench.ROUND_SECONDS / took))
+    times: dict[str, list[float]] = {name: [] for name in rivals}
+    for r in range(rounds):
+        for name in list(rivals)[:: -1 if r % 2 else 1]:
+            f = rivals[name]
+            if name == "torch":
+                f()
+                times[name].append(f())
+            else:
+                bench.seconds(f)
+                times[name].append(bench.seconds(f, calls=calls[name]))
+    return times
+
+
+def ratio(prefix: str, theirs: list[float], ours: list[float]) -> dict[str, float]:
+    """The median and quartiles of their time over ours, under names with the prefix."""
+    names = (f"{prefix}{n}" for n in ("ratio", "low", "high"))
+    return dict(zip(names, bench.ratio(theirs, ours), strict=True))
+
+
 def pulled(f: Callable) -> Callable:
-    """(g, *args) -> the value and all cotangents."""
+    """(g, *args) -> the value and all cotangents; only y of (y, more) has one."""
 
-    def run(g: Any, *args: Any) -> Any:
-        y, pull = jax.vjp(f, *args)
-        return y, pull(g)
+    def both(g: Any, *args: Any) -> Any:
+        def pair(*args: Any) -> Any:
+            y = f(*args)
+            return (y[0], y[1:]) if isinstance(y, tuple) else (y, ())
 
-    return run
+        y, pull, more = jax.vjp(pair, *args, has_aux=True)
+        return y, pull(g), more
+
+    return both
 
 
 def drawn(rng: Any, shape: tuple[int, ...], scale: float = 1.0) -> jax.Array:
@@ -94,7 +128,7 @@ def asked(torch: Any, question: dict[str, Any]) -> Callable | None:
 
 def met(row: dict[str, Any]) -> bool:
     """Whether the upper quartile reaches the target, where there is one."""
-    return row["high"] >= (row["target"] or 0)
+    return row["target"] is None or row["high"] >= row["target"]
 
 
 def table(what: str, found: list[dict[str, Any]]) -> str:
@@ -104,18 +138,22 @@ def table(what: str, found: list[dict[str, Any]]) -> str:
 
 
 def line(row: dict[str, Any]) -> str:
+    """One of them; or why a peer is not there."""
+    if "skipped" in row:
+        return f"| {row['case']} | | {row['peer']} | | skipped: {row['skipped']} | | |"
     missed = "" if met(row) else " missed"
     mine, other = (_amount(row[n], row.get("unit", "s")) for n in ("ours", "theirs"))
     times = f"{mine} | {row['peer']} | {other}"
-    torch = _spread(row, "torch_") if "torch_ratio" in row else ""
-    target = f">= {row['target']:g}{missed}" if row["target"] else ""
-    return f"| {row['case']} | {times} | {_spread(row, '')} | {target} | {torch} |"
+    torch = spread(row, "torch_") if "torch_ratio" in row else ""
+    target = f">= {row['target']:g}{missed}" if row["target"] is not None else ""
+    return f"| {row['case']} | {times} | {spread(row, '')} | {target} | {torch} |"
 
 
 def _amount(value: float, unit: str) -> str:
     return f"{value * 1e3:.2f}" if unit == "s" else f"{value:.1f} {unit}"
 
 
-def _spread(row: dict[str, Any], prefix: str) -> str:
-    ratio, low, high = (row[f"{prefix}{n}"] for n in ("ratio", "low", "high"))
-    return f"{ratio:.2f} ({low:.2f} - {high:.2f})"
+def spread(row: dict[str, Any], prefix: str) -> str:
+    """A ratio and its quartiles."""
+    middle, low, high = (row[f"{prefix}{n}"] for n in ("ratio", "low", "high"))
+    return f"{middle:.2f} ({low:.2f} - {high:.2f})"

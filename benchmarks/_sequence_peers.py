@@ -127,5 +127,18 @@ PEERS: dict[str, Callable[[str, int], Run | None]] = {
 }
 
 
+def peers(kind: str, size: int) -> tuple[dict[str, Run], dict[str, str]]:
+    """({peer: its layer}, {peer: why it is missing}); none of who has no such layer."""
+    found, missing = {}, {}
+    for name, make in PEERS.items():
+        try:
+            run = make(kind, size)
+        except ModuleNotFoundError as error:
+            missing[name] = str(error)
+        else:
+            found |= {} if run is None else {name: run}
+    return found, missing
+
+
 def _gate(a: Any, i: int, size: int) -> Any:
     return a[..., i * size : (i + 1) * size]

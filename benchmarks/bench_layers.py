@@ -13,11 +13,12 @@ import numpy as np
 from flax import linen
 
 from assay import bench, layers
-from benchmarks import _torch_layers
+from benchmarks import _rivals, _torch_layers
 from benchmarks._layer_cases import Case, cases
+from benchmarks._rivals import COTANGENTS, ROUNDS, RUNS
+from benchmarks._rivals import met as met
 
-DIRECTIONS = ("", " + cotangents")
-ROUNDS, RUNS = 9, 3
+DIRECTIONS = ("", COTANGENTS)
 
 
 def rows(*, smoke: bool = False, only: str = "") -> Iterator[dict[str, Any]]:
@@ -48,21 +49,26 @@ def _measured(case: Case, direction: str, target: Any, torch: Any, smoke: bool) 
 def _row(case: Case, direction: str, target: Any, torch: Any, smoke: bool) -> dict:
     name = case.name + direction
     shapes = case.small if smoke else case.shapes
-    how, args = _question(case, direction, shapes)
-    mine, other = (bench.prepare(how(f), *args) for f in (case.ours, case.theirs))
+    ask, args = _question(case, direction, shapes)
+    mine, other = (bench.prepare(ask(f), *args) for f in (case.ours, case.theirs))
     rivals = {"ours": mine.call, "theirs": other.call}
     if torch and case.torch:
-        rivals["torch"] = _asked(torch, case, shapes, bool(direction))
+        how = {"form": case.torch, "shapes": shapes, "options": case.options}
+        rivals["torch"] = _rivals.asked(torch, {**how, "both": bool(direction)})
     gap = _agreed(name, case.tolerance, mine.value, other.value)
-    times = _turns(rivals, 1 if smoke else ROUNDS)
+    times = _rivals.turns(rivals, 1 if smoke else ROUNDS)
     return {
         "case": name,
         "peer": "flax",
         "target": target,
         "runs": 1,
         "difference": gap,
-        **_ratio("", times["theirs"], times["ours"]),
-        **(_ratio("torch_", times["torch"], times["ours"]) if "torch" in times else {}),
+        **_rivals.ratio("", times["theirs"], times["ours"]),
+        **(
+            _rivals.ratio("torch_", times["torch"], times["ours"])
+            if "torch" in times
+            else {}
+        ),
         "ours": bench.quartiles(times["ours"])[0],
         "theirs": bench.quartiles(times["theirs"])[0],
         "compile_ours": mine.trace + mine.compile,
@@ -75,7 +81,7 @@ def _question(case: Case, direction: str, shapes: Any) -> tuple[Callable, list]:
     rng = np.random.default_rng(0)
     args = [jnp.asarray(rng.standard_normal(s), jnp.float32) for s in shapes]
     if direction:
-        return _pulled, [_cotangent(case.ours, args), *args]
+        return _rivals.pulled, [_cotangent(case.ours, args), *args]
     return _same, args
 
 
@@ -89,59 +95,8 @@ def _agreed(name: str, tolerance: float, mine: Any, other: Any) -> float:
     return gap
 
 
-def _asked(torch: Any, case: Case, shapes: Any, both: bool) -> Callable:
-    """torch, prepared: a call is a round, and gives its seconds."""
-    question = {"form": case.torch, "shapes": shapes, "options": case.options}
-    took = torch.ask({**question, "both": both})["seconds"]
-    calls = max(1, round(bench.ROUND_SECONDS / max(took, 1e-7)))
-    return lambda: torch.ask({"calls": calls})["seconds"]
-
-
-def _turns(rivals: dict[str, Callable], rounds: int) -> dict[str, list[float]]:
-    """As `bench.interleave`; torch tells its own seconds a call.
-
-    Before its timed calls each has one that is not: after a peer that took and gave
-    back 100 MB the next call is a third slower, whoever makes it.
-    """
-    torch = rivals.pop("torch", None)
-    calls = {}
-    for name, f in rivals.items():
-        bench.seconds(f)
-        calls[name] = max(1, round(bench.ROUND_SECONDS / max(bench.seconds(f), 1e-7)))
-    names = [*rivals, "torch"] if torch else [*rivals]
-    times: dict[str, list[float]] = {name: [] for name in names}
-    for r in range(rounds):
-        for name in names[:: -1 if r % 2 else 1]:
-            if name == "torch":
-                torch()
-                times[name].append(torch())
-            else:
-                bench.seconds(rivals[name])
-                times[name].append(bench.seconds(rivals[name], calls=calls[name]))
-    return times
-
-
-def _ratio(prefix: str, theirs: list[float], ours: list[float]) -> dict[str, float]:
-    names = (f"{prefix}{n}" for n in ("ratio", "low", "high"))
-    return dict(zip(names, bench.ratio(theirs, ours), strict=True))
-
-
 def _same(f: Callable) -> Callable:
     return f
-
-
-def _pulled(f: Callable) -> Callable:
-    """(g, *args) -> the value and all cotangents; only y of (y, more) has one."""
-
-    def both(g: Any, *args: Any) -> Any:
-        def pair(*args: Any) -> Any:
-            y = f(*args)
-            return (y[0], y[1:]) if isinstance(y, tuple) else (y, ())
-
-        y, pull, more = jax.vjp(pair, *args, has_aux=True)
-        return y, pull(g), more
-
-    return both
 
 
 def _cotangent(f: Callable, args: list) -> Any:
@@ -182,11 +137,6 @@ def same_pool(smoke: bool) -> dict[str, Any]:
     return {**row, **spread, **times, **compiled}
 
 
-def met(row: dict[str, Any]) -> bool:
-    """Whether the upper quartile reaches the target."""
-    return row["target"] is None or row["high"] >= row["target"]
-
-
 def table(found: list[dict[str, Any]]) -> str:
     """The rows in Markdown."""
     head = "| layer | ours, ms | compiles, s | peer, ms | compiles, s "
@@ -199,23 +149,18 @@ def _line(row: dict[str, Any]) -> str:
     missed = "" if met(row) else " missed"
     torch = ""
     if "torch_ratio" in row:
-        torch = _spread(row, "torch_")
+        torch = _rivals.spread(row, "torch_")
     cells = [
         row["case"],
         f"{row['ours'] * 1e3:.2f}",
         f"{row['compile_ours']:.1f}",
         f"{row['theirs'] * 1e3:.2f}",
         f"{row['compile_theirs']:.1f}",
-        _spread(row, ""),
+        _rivals.spread(row, ""),
         target + missed,
         torch,
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def _spread(row: dict[str, Any], prefix: str) -> str:
-    ratio, low, high = (row[f"{prefix}{n}"] for n in ("ratio", "low", "high"))
-    return f"{ratio:.2f} ({low:.2f} - {high:.2f})"
 
 
 if __name__ == "__main__":  # python -m benchmarks.bench_layers [PART OF A NAME]

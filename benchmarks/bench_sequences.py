@@ -2,7 +2,6 @@
 Equinox's, Haiku's, Keras's and torch's; then parallel scans beside one step by one."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 import jax.numpy as jnp
@@ -69,21 +68,15 @@ def _case(name: str, kind: str, size: tuple, torch: Any) -> Iterator[dict[str, A
     args = [_rivals.drawn(rng, s, s[0] ** -0.5) for s in shapes]
     args = [_rivals.drawn(rng, (batch, time, i)), *args]
     mine = ours(kind)
-    fs = {"ours": _with_one_bias(mine) if kind == "GRU" else mine, **_peers(kind, h)}
+    found, missing = _sequence_peers.peers(kind, h)
+    fs = {"ours": _with_one_bias(mine) if kind == "GRU" else mine, **found}
     targets = {peer: FASTEST[both] for peer in fs}
     targets["flax"] = TARGETS.get((kind, time), (1, 1.15))[both]
     how = {"form": kind, "shapes": [[batch, time, i]], "options": [h], "both": both}
     asked = _rivals.asked(torch, how)
     yield from _rivals.race(name, fs, args, targets, asked, smoke=size == SMALL)
-
-
-def _peers(kind: str, size: int) -> dict[str, Callable]:
-    """Those that are installed and have the layer."""
-    found = {}
-    for name, make in _sequence_peers.PEERS.items():
-        with suppress(ModuleNotFoundError):
-            found[name] = make(kind, size)
-    return {name: f for name, f in found.items() if f is not None}
+    for peer, why in missing.items():
+        yield {"case": name, "peer": peer, "skipped": why}
 
 
 def _with_one_bias(f: Callable) -> Callable:

@@ -165,7 +165,9 @@ class _Pull(NamedTuple):
     rows: int
     where: tuple[Array, Array]  # (sequence, head)
 
-    def head(self, given: list[Array], parts: list[Segment], d_bias: Array | None):
+    def head(
+        self, given: list[Array], parts: list[Segment], d_bias: Array | None
+    ) -> tuple[Array | None, tuple[Array, Array, Array]]:
         """(the bias's cotangent with this head's, (d_q, d_k, d_v))."""
         y, total, g = given
         series, d_q = (self.one.q, total, jnp.sum(y * g, axis=-1), g), []
@@ -182,29 +184,25 @@ class _Pull(NamedTuple):
             d_v = d_v.at[:, part.keys].add(found[1])
         return d_bias, (jnp.concatenate(d_q), d_k.T, d_v.T)
 
-    def block(self, series: tuple, keys: slice, carry: tuple, j: Array):
+    def block(
+        self, series: tuple, keys: slice, carry: tuple, j: Array
+    ) -> tuple[tuple, Array]:
         """One block's share of (d_k, d_v, d_bias), and its d_q."""
         d_k, d_v, d_bias = carry
         at = Block(j * self.rows, self.rows, keys)
-        of = (at.rows(a) for a in series)
-        d_s, d_q, k, v = _pulled(self.one, at, self.reach, *of)
+        q, total, mean, g = (at.rows(a) for a in series)
+        k, v = self.one.k[keys], self.one.v[keys]
+        s = _logits(self.one, at, self.reach)
+        # What takes no part stays 0 beside a total or a mean that is NaN.
+        p = jnp.where(s == -jnp.inf, 0, jnp.exp(s - at.column(total)))
+        d_s = jnp.where(s == -jnp.inf, 0, p * (g @ v.T - at.column(mean)))
         d_bias = _add_bias(d_bias, d_s, (*self.where, at.start, keys.start))
-        return (d_k + k, d_v + v, d_bias), d_q
+        return (d_k + q.T @ d_s, d_v + g.T @ p, d_bias), d_s @ k
 
 
 def cotangents(q: Array, k: Array, v: Array, bias: Array | None) -> Inputs:
     """Of what has any: masks and lengths have none."""
     return Inputs(q, k, v, bias, None, None, None)
-
-
-def _pulled(one, at, reach, q, total, mean, g) -> tuple[Array, ...]:
-    """(d_s, d_q, d_kᵀ, d_vᵀ) of one block."""
-    k, v = one.k[at.keys], one.v[at.keys]
-    s = _logits(one, at, reach)
-    # What takes no part stays 0 beside a total or a mean that is NaN.
-    p = jnp.where(s == -jnp.inf, 0, jnp.exp(s - at.column(total)))
-    d_s = jnp.where(s == -jnp.inf, 0, p * (g @ v.T - at.column(mean)))
-    return d_s, d_s @ k, q.T @ d_s, g.T @ p
 
 
 class Block(NamedTuple):
