@@ -1,6 +1,8 @@
 """Strict flags for every test: no implicit broadcasting, no implicit promotion."""
 
+import functools
 import gc
+import itertools
 import os
 from importlib.metadata import version
 
@@ -10,18 +12,14 @@ from importlib.metadata import version
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
+    " --xla_llvm_disable_expensive_passes=true"
+    # The workers fill the cores: one thread compiles a program.
+    " --xla_cpu_parallel_codegen_split_count=1"
     # Another jaxlib ends the process at a flag that it does not know.
-    + " --xla_cpu_use_fusion_emitters=false" * version("jaxlib").startswith("0.10."),
+    + " --xla_cpu_use_fusion_emitters=false"
+    * version("jaxlib").startswith("0.10."),
 )
 os.environ.setdefault("MPLBACKEND", "Agg")
-
-# Most of the suite's time is XLA compiling: the workers, and the next run, share it.
-os.environ.setdefault(
-    "JAX_COMPILATION_CACHE_DIR",
-    os.path.join(os.path.dirname(__file__), "..", ".pytest_cache", "xla"),
-)
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 # Which line of Python an operation comes from: pytest's stack is deep, and every
 # program pays for all of it.
@@ -29,9 +27,24 @@ os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
 
 import jax
 import pytest
+from jax._src.interpreters import mlir
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+# jaxlib 0.10 compiles a small program as fast as a cache gives it back, and takes as
+# long to make the context where it is lowered: one for a hundred programs is a fifth of
+# the suite's time. Later versions share contexts themselves, and compile slowly.
+if version("jaxlib").startswith("0.10."):
+    new_context, calls = mlir.make_ir_context, itertools.count()
+    shared = functools.lru_cache(1)(lambda _: new_context())
+    mlir.make_ir_context = lambda: shared(next(calls) // 100)
+else:  # shared by the workers, and by the next run
+    cache = os.path.join(os.path.dirname(__file__), "..", ".pytest_cache", "xla")
+    jax.config.update("jax_compilation_cache_dir", cache)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def pytest_addoption(parser):

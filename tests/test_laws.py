@@ -21,7 +21,7 @@ EXEMPT = {  # law -> rooms it does not speak about
     "keeps_dtype": {"metrics", "optim"},
     "has_second_derivatives": {"metrics", "sampling"},  # -inf has no slope
 }
-LARGE = 150  # equations: from there on op by op is hundreds of programs
+LARGE = 80  # equations: from there on op by op is hundreds of programs
 IN_ONE_PROGRAM = EXEMPT | {
     "op_by_op_on_numpy_is_compiled": set(mirrored_rooms()),
     "takes_numpy": set(),

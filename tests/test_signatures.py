@@ -18,8 +18,12 @@ PEERS = {
 }
 # optax.<name> that is another thing than ours of that name: none so far.
 OTHER_THING: set[tuple[str, str]] = set()
-# Which kernel runs is chosen by a table, and a flag never adds a result.
-LEFT_OUT = {"dot_product_attention": {"implementation", "return_residual"}}
+# Which kernel runs is chosen by a table, and a flag never adds a result. Where an array
+# lies is `jax.sharding.reshard`'s to say, after any function.
+LEFT_OUT = {
+    "dot_product_attention": {"implementation", "return_residual"},
+    "one_hot": {"out_sharding"},
+}
 
 
 def peer_of(room: str, name: str):

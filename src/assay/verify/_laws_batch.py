@@ -62,12 +62,13 @@ def batch_axes_are_vmap(s: Subject) -> None:
         new = {n: jax.tree.map(how, arrays[n]) for n in names}
         return {**arrays, **new}
 
-    both = jax.jit(g, compiler_options=_function.QUICK)(changed(_beside_another))
-    agree(jax.device_get(_second(both)), s.value, "batch")
     empty = changed(lambda x: np.zeros((0, *x.shape), x.dtype))
-    for y, one in _leaves(jax.eval_shape(g, empty), s.value):
+    both, none, slope = _of_two_and_none(g, names)(changed(_beside_another), empty)
+    agree(_second(both), s.value, "batch")
+    for y, one in _leaves(none, s.value):
         assert y.shape == (0, *one.shape), f"of an empty batch: {y}"
-    _weights_have_no_slope(g, empty, names)
+    for one in jax.tree.leaves(slope):
+        assert (one == 0).all(), "an empty batch moves the weights"
     try:
         fewer = jax.eval_shape(g, changed(lambda x: x[0]))
     except (ValueError, TypeError, IndexError):  # it had no batch axis
@@ -76,19 +77,21 @@ def batch_axes_are_vmap(s: Subject) -> None:
         assert y.shape == one.shape[1:], f"without its first axis: {y}"
 
 
-def _weights_have_no_slope(g: Callable, empty: dict, names: list[str]) -> None:
-    """The gradient of an empty sum is 0."""
-    weights = {n: a for n, a in empty.items() if n not in names and floating(a)}
-    if not weights:
-        return
+def _of_two_and_none(g: Callable, names: list[str]) -> Callable:
+    """(two entries, an empty batch) -> both results, and the slope of the empty sum."""
 
-    def total(w, rest):
-        leaves = jax.tree.leaves(g({**rest, **w}))
-        return sum(jnp.sum(y.astype(jnp.float32)) for y in leaves)
+    def total(weights, rest):
+        result = g({**rest, **weights})
+        leaves = jax.tree.leaves(result)
+        return sum(jnp.sum(y.astype(jnp.float32)) for y in leaves), result
 
-    slope = jax.jit(jax.grad(total), compiler_options=_function.QUICK)(weights, empty)
-    for one in jax.tree.leaves(jax.device_get(slope)):
-        assert (one == 0).all(), "an empty batch moves the weights"
+    def f(two, none):
+        weights = {n: a for n, a in none.items() if n not in names and floating(a)}
+        slope, empty = jax.grad(total, has_aux=True)(weights, none)
+        return g(two), empty, slope
+
+    compiled = jax.jit(f, compiler_options=_function.QUICK)
+    return lambda two, none: jax.device_get(compiled(two, none))
 
 
 def refuses_what_does_not_fit(s: Subject) -> None:
