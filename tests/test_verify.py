@@ -110,8 +110,14 @@ def _row(x: Float[Array, "*batch c"], bias: Float[Array, " c"], mixed=0.0):
     return x + jnp.broadcast_to(bias, x.shape) + mixed * x.sum()
 
 
+def _mean_of_none(x: Float[Array, "*batch c"], bias: Float[Array, " c"]):
+    """x + bias; of an empty batch an empty result, with a slope of NaN."""
+    size = jnp.asarray(x.shape[0], x.dtype)
+    return x + jnp.broadcast_to(bias * (size / size), x.shape)
+
+
 def test_laws_of_batch_axes_break_too():
-    """A sum over the batch, a weight that moves alone, an error of somebody else."""
+    """A sum over the batch, a slope of an empty one, an error of somebody else."""
     inputs = {"x": np.ones((2, 3)), "bias": np.ones(3)}
 
     def subject(f, **facts):
@@ -123,8 +129,7 @@ def test_laws_of_batch_axes_break_too():
     with pytest.raises(AssertionError, match="Not equal"):
         _laws_batch.batch_axes_are_vmap(subject(mixed))
     with pytest.raises(AssertionError, match="moves the weights"):
-        empty = {"x": jnp.ones((0, 3)), "bias": jnp.ones(3)}
-        _laws_batch._weights_have_no_slope(lambda a: a["bias"].sum(), empty, ["x"])
+        _laws_batch.batch_axes_are_vmap(subject(_mean_of_none))
     with pytest.raises(AssertionError, match="a channel more.*broadcast"):
         _laws_batch.refuses_what_does_not_fit(subject(_row))
     accepted = subject(_row, accepts=("a channel more", "no axes"))
