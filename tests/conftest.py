@@ -27,7 +27,6 @@ os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
 
 import jax
 import pytest
-from jax._src.interpreters import mlir
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -37,10 +36,12 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 # long to make the context where it is lowered: one for a hundred programs is a fifth of
 # the suite's time. Later versions share contexts themselves, and compile slowly.
 if version("jaxlib").startswith("0.10."):
+    from jax._src.interpreters import mlir
+
     new_context, calls = mlir.make_ir_context, itertools.count()
     shared = functools.lru_cache(1)(lambda _: new_context())
     mlir.make_ir_context = lambda: shared(next(calls) // 100)
-else:  # shared by the workers, and by the next run
+elif not jax.config.jax_compilation_cache_dir:  # the workers' and the next run's
     cache = os.path.join(os.path.dirname(__file__), "..", ".pytest_cache", "xla")
     jax.config.update("jax_compilation_cache_dir", cache)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)

@@ -2,6 +2,7 @@
 
 import functools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -101,6 +102,12 @@ def test_laws_break_for_functions_that_break_them():
         _laws.has_second_derivatives(subject(lambda x: jnp.sqrt(jnp.abs(x - x))))
     with pytest.raises(AssertionError, match="off forward mode"):
         _laws.has_second_derivatives(subject(_twice_the_slope()))
+    with pytest.raises(AssertionError, match="Not equal to tolerance rtol=1e-06"):
+        both = {"x": np.ones(2), "y": np.full(2, 0.5)}
+        _laws.has_second_derivatives(_laws.Subject(_half_a_bend, both))
+    with pytest.raises(AssertionError, match="Not equal"):
+        keyed = {"x": np.ones(2), "key": jax.random.key(0)}
+        _laws.takes_both_kinds_of_key(_laws.Subject(_sees_the_kind, keyed))
     with pytest.raises(AssertionError):
         _laws.runs_mapped_and_sharded(subject(lambda x: x + _batched(x)))
 
@@ -145,9 +152,24 @@ def _twice_the_slope():
     )
 
 
-def _tracer():
-    import jax
+@jax.custom_jvp
+def _half_a_bend(x, y):
+    """x y, whose slope by x bends with y, but whose slope by y not with x."""
+    return x * y
 
+
+@_half_a_bend.defjvp
+def _(primals, tangents):
+    (x, y), (dx, dy) = primals, tangents
+    return x * y, dx * y + dy * jax.lax.stop_gradient(x)
+
+
+def _sees_the_kind(x, key):
+    """x, a little more for the keys of older code."""
+    return x * (1 if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else 1.001)
+
+
+def _tracer():
     return jax.core.Tracer
 
 

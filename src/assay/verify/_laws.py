@@ -52,10 +52,10 @@ class Subject:
         """The result in float64; `has_second_derivatives` finds it on its way."""
         with jax.enable_x64(True):
             g, arrays = self.prepared(jnp.float64)
-            return jax.device_get(_quick(g)(arrays))
+            return jax.device_get(quick(g)(arrays))
 
 
-_quick = functools.partial(jax.jit, compiler_options=_function.QUICK)  # run once
+quick = functools.partial(jax.jit, compiler_options=_function.QUICK)  # run once
 
 
 def agree(got: Any, expected: Any, what: str, tolerance: float = 1e-5) -> None:
@@ -85,7 +85,7 @@ def takes_numpy(s: Subject) -> None:
     """NumPy arrays, known while it is traced, give the same as arrays of JAX."""
     g, arrays = s.prepared()
     known = jax.tree.map(np.asarray, arrays)
-    agree(jax.device_get(_quick(lambda: g(known))()), s.value, "NumPy")
+    agree(jax.device_get(quick(lambda: g(known))()), s.value, "NumPy")
 
 
 def takes_an_empty_axis(s: Subject) -> None:
@@ -139,7 +139,7 @@ def _copies_agree(s: Subject, how: Callable, what: str, count: int) -> None:
     """Each of so many copies gives what a single call gives."""
     g, arrays = s.prepared()
     many = jax.tree.map(lambda x: _copies(x, count), arrays)
-    results = jax.device_get(_quick(how(g))(many))
+    results = jax.device_get(quick(how(g))(many))
     for i in range(count):
         agree(jax.tree.map(lambda y, i=i: y[i], results), s.value, f"{what}, copy {i}")
 
@@ -164,7 +164,7 @@ def _alone(g: Callable) -> Callable:
 
 
 def has_second_derivatives(s: Subject) -> None:
-    """Forward over reverse is finite, and is what forward over forward gives.
+    """Forward over reverse is finite, and is what forward gives the other way round.
 
     And both first derivatives say the same of the direction.
     """
@@ -172,7 +172,7 @@ def has_second_derivatives(s: Subject) -> None:
         bend, moving = _bend(s)
         if not moving:
             return
-        s.double, apart, (one, other) = jax.device_get(_quick(bend)(moving))
+        s.double, apart, (one, other) = jax.device_get(quick(bend)(moving))
     assert np.isfinite(one), "the second derivative is not finite"
     assert abs(apart) < 1e-12, f"reverse mode is {apart} off forward mode"
     np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
@@ -200,15 +200,16 @@ def _bend(s: Subject) -> tuple[Callable, dict[str, Any]]:
         return sum(jnp.sum(jnp.sin(y)) for y in _moved(result)), result
 
     def pushed(m):
-        _, along_b, result = jax.jvp(scalar, (m,), (b,), has_aux=True)
-        return along_b, result
+        _, along_a, result = jax.jvp(scalar, (m,), (a,), has_aux=True)
+        return along_a, result
 
     def bend(m):
         slope, of_a = jax.jvp(jax.grad(lambda m: scalar(m)[0]), (m,), (a,))
-        along_b, twice, result = jax.jvp(pushed, (m,), (a,), has_aux=True)
-        size = jnp.sqrt(inner(slope, slope) * inner(b, b))
-        apart = (along_b - inner(slope, b)) / (size + 1e-30)
-        return result, apart, (inner(of_a, b), twice)
+        # b last here and first there: what is not symmetric differs as well.
+        along_a, of_b, result = jax.jvp(pushed, (m,), (b,), has_aux=True)
+        size = jnp.sqrt(inner(slope, slope) * inner(a, a))
+        apart = (along_a - inner(slope, a)) / (size + 1e-30)
+        return result, apart, (inner(of_a, b), of_b)
 
     return bend, moving if _moved(s.outputs) else {}
 
@@ -231,7 +232,7 @@ def takes_both_kinds_of_key(s: Subject) -> None:
         given = {**arrays, **statics}
         return [_function.call(s.f, {**given, "key": k}) for k in keys]
 
-    typed, old = _quick(both)(rest, jax.random.key(5), jax.random.PRNGKey(5))
+    typed, old = quick(both)(rest, jax.random.key(5), jax.random.PRNGKey(5))
     agree(jax.device_get(typed), jax.device_get(old), "keys", 0.0)
 
 

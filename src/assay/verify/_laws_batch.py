@@ -15,8 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from assay.verify import _function
-from assay.verify._laws import Subject, agree, floating
+from assay.verify._laws import Subject, agree, floating, quick
 
 TREES = (
     "carry",
@@ -90,8 +89,7 @@ def _of_two_and_none(g: Callable, names: list[str]) -> Callable:
         slope, empty = jax.grad(total, has_aux=True)(weights, none)
         return g(two), empty, slope
 
-    compiled = jax.jit(f, compiler_options=_function.QUICK)
-    return lambda two, none: jax.device_get(compiled(two, none))
+    return lambda two, none: jax.device_get(quick(f)(two, none))
 
 
 def refuses_what_does_not_fit(s: Subject) -> None:
